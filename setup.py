@@ -1,0 +1,15 @@
+"""Reads settings.ini, the one place where name, version and requirements stand"""
+from configparser import ConfigParser
+from pathlib import Path
+from setuptools import find_packages, setup
+
+cfg = ConfigParser(delimiters=['=']); cfg.read('settings.ini', encoding='utf-8')
+cfg = cfg['DEFAULT']
+data, dev = cfg['data_requirements'].split(), cfg['dev_requirements'].split()
+
+setup(name=cfg['lib_name'], version=cfg['version'], description=cfg['description'], keywords=cfg['keywords'].split(),
+      author=cfg['author'], author_email=cfg['author_email'], url=cfg['git_url'], license='Apache-2.0',
+      long_description=Path('README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',
+      packages=find_packages(include=['lipsync','lipsync.*']), python_requires=f">={cfg['min_python']}",
+      install_requires=cfg['requirements'].split(), extras_require=dict(data=data, dev=data+dev), zip_safe=False,
+      entry_points=dict(console_scripts=cfg['console_scripts'].split(), nbdev=[f"{cfg['lib_path']}={cfg['lib_path']}._modidx:d"]))
