@@ -103,9 +103,9 @@ class ModelConfig(Config):
 MODEL_PRESETS = {
     'base': ModelConfig(),
     'tiny': ModelConfig(image_size=64, face_size=128, audio_channels=(16,32,32), audio_dim=64, audio_ff=128, viseme_dim=64,
-        fused_dim=128, fusion_heads=4, identity_channels=(16,32,32,64,64), identity_dim=64, mouth_base=96,
-        mouth_channels=(64,32,16), flow_channels=16, flow_scale=2, smooth_channels=12,
-        disc_channels=(16,32,64), disc_scales=2, sync_channels=(16,32,64,64), sync_dim=64),
+        fused_dim=128, fusion_heads=4, identity_channels=(16,32,32,64,64), identity_dim=64, mouth_base=64,
+        mouth_channels=(48,24,16), flow_channels=16, flow_scale=2,
+        disc_channels=(16,32,64), disc_scales=2, sync_channels=(16,32,64,64), sync_dim=64, dropout=0.),
 }
 
 def model_config(

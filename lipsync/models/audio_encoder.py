@@ -9,7 +9,7 @@ __all__ = ['NEG', 'band_mask', 'dense_attention', 'block_attention', 'BandAttent
 # %% ../../nbs/20_models.audio_encoder.ipynb #imports
 import torch, torch.nn.functional as F
 from torch import nn
-from ..config import ModelConfig, LipsyncError
+from ..config import ModelConfig
 
 # %% ../../nbs/20_models.audio_encoder.ipynb #band
 NEG = -1e4 # What a closed door adds to a score: finite in half precision too, and a row of closed doors gives no NaN
@@ -62,7 +62,7 @@ class BandAttention(nn.Module):
         super().__init__()
         self.heads, self.past, self.dropout, self.dense_max = heads, past, dropout, dense_max
         self.q, self.out = nn.Linear(dim, dim), nn.Linear(dim, dim)
-        self.k, self.v = nn.Linear(kdim or dim, dim), nn.Linear(kdim or dim, dim)
+        self.k, self.v = nn.Linear(kdim or dim, dim, bias=False), nn.Linear(kdim or dim, dim)
         slope = 2.**-torch.arange(heads).mul(4/heads)
         self.bias = nn.Parameter(-slope[:,None]*torch.arange(-past, future+1).abs())
 
