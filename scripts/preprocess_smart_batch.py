@@ -1,0 +1,5 @@
+"""python scripts/preprocess_smart_batch.py --data_dir DIR --output_dir DIR --workers 8: the same engine as preprocess_hie.py"""
+import sys
+from lipsync.cli import run
+
+if __name__ == "__main__": sys.exit(run('preprocess', [a.replace('--output_dir', '--output') for a in sys.argv[1:]], prog='preprocess_smart_batch.py'))
