@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Literal
 import torch, torch.nn.functional as F
 from accelerate import Accelerator
-from fastai.callback.core import Callback, CancelBatchException, TrainEvalCallback
+from fastai.callback.core import Callback, CancelBatchException, CancelValidException, TrainEvalCallback
 from fastai.learner import Learner
 from fastai.optimizer import SGD
 from torch.utils.data import DataLoader, Subset, default_collate
 from tqdm import tqdm
-from ..config import LipsyncError, ModelConfig, log, model_config, provenance, save_json
+from ..config import LipsyncError, ModelConfig, atomic_path, log, model_config, provenance, save_json
 from ..data.dataset import LipSyncDataset
 from ..models.discriminator import AdaptiveWGANGPDiscriminator
 from ..models.lipsync import CompleteLipSyncModel, load_model, model_header, save_model
@@ -368,7 +368,6 @@ def _expert_round(m, opt, dls, epoch, cfg, acc, best, half, history) -> dict:
     if not accuracy<best['accuracy']: best = dict(accuracy=accuracy, state={k: v.detach().cpu().clone() for k,v in m.state_dict().items()})
     if acc.is_main_process:
         history.add(dict(epoch=epoch, loss=loss, accuracy=accuracy, seconds=time.time()-start))
-        from lipsync.config import atomic_path
         with atomic_path(half) as p: torch.save(dict(model=m.state_dict(), opt=opt.state_dict(), epoch=epoch+1, best=best), p)
         print(f"sync expert {epoch+1}/{cfg.expert_epochs}  loss {loss:.3f}  held-out accuracy {accuracy:.2f}  {time.time()-start:.0f} s", flush=True)
     return best
@@ -454,6 +453,7 @@ def open_data(
     mcfg:ModelConfig,
     length:int,        # Frames in a sequence
     cfg:TrainConfig,
+    like:tuple=None,   # Datasets of the same folder whose decoded frames are to be shared
 ) -> tuple:            # (training, validation) datasets
     "The two datasets of a processed folder"
     for part in ('train','val'):
@@ -461,6 +461,7 @@ def open_data(
             raise LipsyncError(f"{Path(data_dir)/part}: no processed videos", "make them first: lipsync preprocess --data_dir VIDEOS --output FOLDER --auto_split")
     kw = dict(seq_length=length, image_size=mcfg.image_size, face_size=mcfg.face_size, stride=cfg.stride or None, seed=cfg.seed)
     data = [LipSyncDataset(Path(data_dir)/part, train=part=='train', **kw) for part in ('train','val')]
+    for a,b in zip(data, like or ()): a.cache = b.cache
     check_data(*data)
     return data
 
@@ -481,7 +482,7 @@ def fit(
     resume_from(folder, resume) # refuses before anything is trained
     if any('sync' in s.weights for s in stages(cfg)) and not (folder/'sync.safetensors').exists():
         if acc.is_main_process: print("no sync.safetensors in the run folder: the sync expert is trained first", flush=True)
-        fit_expert(cfg, mcfg, *open_data(data_dir, mcfg, cfg.expert_length, cfg), folder, acc)
+        fit_expert(cfg, mcfg, *open_data(data_dir, mcfg, cfg.expert_length, cfg, data), folder, acc)
     return fit_datasets(cfg, mcfg, *data, folder, resume, acc, board)
 
 # %% ../../nbs/36_train.learner.ipynb #train

@@ -55,16 +55,16 @@ class TrainConfig(Config):
     log_every:int = 100           # Batches between lines of batches.jsonl
     save_every:int = 500          # Batches between writes of last.pt
     expert_epochs:int = 30        # The sync expert: epochs at most
-    expert_lr:float = 1e-3        # Learning rate
+    expert_lr:float = 1e-4        # Learning rate; too high a one leaves it at chance
     expert_batch:int = 16         # Sequences in a batch
     expert_length:int = 25        # Frames in a sequence
 
 # %% ../../nbs/33_train.stages.ipynb #presets
 TRAIN_PRESETS = {
     'base': TrainConfig(),
-    'tiny': TrainConfig(model='tiny', coarse_end=12, sync_end=16, epochs=20, freeze_audio=False, w_motion=1., lr_g=2e-3, lr_d=5e-4, lr_final=.1,
+    'tiny': TrainConfig(model='tiny', coarse_end=9, sync_end=12, epochs=15, freeze_audio=False, w_motion=1., lr_g=2e-3, lr_d=5e-4, lr_final=.1,
         warmup_epochs=.5, beta1=.9, grad_clip=1., ema_decay=.99, n_critic=2, batch_size=4, seq_length=12, num_workers=0, val_sequences=32,
-        samples_every=2, log_every=10, save_every=50, expert_epochs=12, expert_lr=2e-3, expert_batch=8, expert_length=25),
+        samples_every=2, log_every=10, save_every=50, expert_epochs=12, expert_lr=1e-3, expert_batch=8, expert_length=25),
 }
 
 # %% ../../nbs/33_train.stages.ipynb #train-config
