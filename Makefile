@@ -2,9 +2,6 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 OUT ?= out/demo
 BIN = .venv/bin
-# Big tensors stay with the process instead of going back to the kernel at every step: 2-5x on CPUs
-export MALLOC_MMAP_THRESHOLD_ ?= 4294967296
-export MALLOC_TRIM_THRESHOLD_ ?= 8589934592
 
 .PHONY: help env demo test test-slow export docs outputs clean
 help: ## This list

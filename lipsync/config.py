@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['MODEL_PRESETS', 'log', 'LipsyncError', 'Config', 'PreprocessConfig', 'ModelConfig', 'model_config', 'atomic_path',
-           'save_json', 'load_json', 'sha256_file', 'versions', 'provenance', 'cache_dir']
+           'save_json', 'load_json', 'sha256_file', 'versions', 'provenance', 'cache_dir', 'keep_memory']
 
 # %% ../nbs/00_config.ipynb #imports
-import contextlib, dataclasses, hashlib, importlib.metadata, json, logging, os, platform, sys, tempfile, time
+import contextlib, ctypes, dataclasses, hashlib, importlib.metadata, json, logging, os, platform, sys, tempfile, time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -178,3 +178,11 @@ def cache_dir(
     return p
 
 log = logging.getLogger('lipsync') # Commands show it on standard error; a library user configures it as any logger
+
+# %% ../nbs/00_config.ipynb #memory
+def keep_memory() -> bool:
+    "Let freed memory stay with this process (glibc's `mallopt`); False where that can't be said"
+    M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, most = -1, -3, 2**31-1
+    try: libc = ctypes.CDLL('libc.so.6')
+    except OSError: return False
+    return all(libc.mallopt(k, most) == 1 for k in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD))

@@ -37,7 +37,7 @@ class Steps:
         print(f"      done in {self.times[name]:.0f} s", flush=True)
 
 # %% ../nbs/58_demo.ipynb #corpus
-UNSEEN = ("The baby wore a blue woollen coat.", "Bring my father a map of the river.", "You may move the wooden table away.")
+UNSEEN = ("The baby wore a blue woollen coat.", "Bring my father a map of the river.")
 
 def make_material(
     out:Path,      # The demo's folder

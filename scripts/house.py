@@ -4,7 +4,7 @@
     python scripts/house.py test [--flags slow]   # the checks, then nbdev_test over every notebook
     python scripts/house.py readme                # README.md from nbs/index.ipynb
 """
-import argparse, contextlib, filecmp, io, json, os, re, shutil, subprocess, sys, tempfile, warnings
+import argparse, ast, contextlib, filecmp, io, json, os, re, shutil, subprocess, sys, tempfile, warnings
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,6 +35,14 @@ def check_tested():
         src = [source(c) for c in cells(nb) if c['cell_type'] == 'code']
         if any('default_exp' in s for s in src) and not any(re.search(r'\bassert |test_\w+\(|ExceptionExpected', s) for s in src): yield f"{nb.name}: exports but tests nothing"
         if m := re.search(r'"[^"\n]*?(/root/|/home/\w|/work/|/Users/\w)', nb.read_text()): yield f"{nb.name}: a path of one machine: {m[0][:80]}"
+
+def check_imports():
+    "Imports stand in cells of their own (the docs build runs every cell that imports)"
+    for nb in notebooks():
+        for c in cells(nb):
+            if c['cell_type'] != 'code' or source(c).startswith(('%','!')) or 'nbdev_export(' in source(c): continue
+            kinds = {isinstance(n, (ast.Import, ast.ImportFrom)) for n in ast.parse(source(c)).body}
+            if kinds == {True, False}: yield f"{nb.name}, cell {c['id']}: imports and other code"
 
 def check_in_sync():
     "Notebooks are clean and lipsync/ is what they export; no module is left over from a notebook that is gone"
@@ -85,7 +93,7 @@ def check_docs():
         with contextlib.redirect_stdout(io.StringIO()): out = proc_nbs(str(Path(d)/'nbs'), n_workers=0)
         if missing := [nb.name for nb in notebooks() if not list(Path(out).rglob(nb.name))]: yield f"not processed for the docs: {', '.join(missing)}"
 
-CHECKS = (check_cell_ids, check_sizes, check_tested, check_in_sync, check_readme, check_docs)
+CHECKS = (check_cell_ids, check_sizes, check_tested, check_imports, check_in_sync, check_readme, check_docs)
 
 def run_checks() -> int:
     "Run every check, print what each found; the number of checks that failed"

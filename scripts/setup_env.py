@@ -85,7 +85,7 @@ def make_venv(env:Path, venv:Path):
         if head.startswith(b'#!') and b'python' in head:
             (venv/'bin'/f.name).write_bytes(f"#!{venv}/bin/python\n".encode()+body)
             (venv/'bin'/f.name).chmod(0o755)
-    (venv/'bin/lipsync').write_text(f"#!{venv}/bin/python\nimport sys\nfrom lipsync.cli import main\nsys.exit(main())\n")
+    (venv/'bin/lipsync').write_text(f"#!{venv}/bin/python\nimport sys\nfrom lipsync.cli import main\n\nif __name__ == \"__main__\": sys.exit(main())\n")
     (venv/'bin/lipsync').chmod(0o755)
     (venv/'.made-for').write_text(f"{env}\n{ROOT}\n")
 

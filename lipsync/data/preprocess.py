@@ -172,8 +172,8 @@ def preprocess_video(
         rep.status, rep.frames, rep.face_frames, rep.aligner, rep.duration = 'skipped', m['num_frames'], m['num_face_frames'], m['aligner'], m['num_frames']/m['fps']
         return rep
     try: _process(src, dst, cfg, person or src.parent.name, rep)
-    except LipsyncError as e: rep.status, rep.reason = 'failed', str(e)
-    except (OSError, ValueError, cv2.error) as e: rep.status, rep.reason = 'failed', f"{src.name}: {type(e).__name__}: {e}"
+    except LipsyncError as e: rep.status, rep.reason = 'failed', str(e).removeprefix(f'{src}: ').removeprefix(f'{src.name}: ')
+    except (OSError, ValueError, cv2.error) as e: rep.status, rep.reason = 'failed', f"{type(e).__name__}: {e}"
     rep.seconds = round(time.time()-start, 2)
     return rep
 

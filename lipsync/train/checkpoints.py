@@ -7,7 +7,7 @@ __all__ = ['KIND', 'KEYS', 'ResumableSampler', 'save_checkpoint', 'load_checkpoi
            'resume_from', 'differences', 'check_fits', 'load_generator', 'export_generator']
 
 # %% ../../nbs/34_train.checkpoints.ipynb #imports
-import math, os, re
+import math, os, pickle, re, zipfile
 from pathlib import Path
 import torch
 from torch.utils.data import Sampler
@@ -65,10 +65,12 @@ def save_checkpoint(
 def _read(path:Path) -> dict:
     "The checkpoint of a file; raises `LipsyncError` that says what is wrong with it"
     if not path.is_file(): raise LipsyncError(f"{path}: no such file", "check the path")
-    try: state = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as e:
-        first = str(e).strip().splitlines() or [type(e).__name__]
-        raise LipsyncError(f"{path}: not a readable checkpoint, damaged or cut off ({first[0][:120]})", "") from None
+    try:
+        with zipfile.ZipFile(path) as z:
+            if bad := z.testzip(): raise LipsyncError(f"{path}: damaged, the checksum of {bad} is wrong", "")
+        state = torch.load(path, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError: raise LipsyncError(f"{path}: holds objects that a checkpoint of lipsync never has; not loaded", "") from None
+    except (zipfile.BadZipFile, RuntimeError, OSError, EOFError, ValueError) as e: raise LipsyncError(f"{path}: not a readable checkpoint, cut off or another kind of file ({str(e)[:80]})", "") from None
     if not isinstance(state, dict) or state.get('kind')!=KIND: raise LipsyncError(f"{path}: holds tensors, but is no checkpoint of lipsync", "")
     if state.get('format')!=1 or (missing := sorted(set(KEYS)-set(state))):
         raise LipsyncError(f"{path}: a checkpoint of another version of lipsync (format {state.get('format')})", "")

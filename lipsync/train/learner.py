@@ -279,12 +279,12 @@ class Keeper(Callback):
 # %% ../../nbs/36_train.learner.ipynb #sheet
 @torch.no_grad()
 def sheet(self:Keeper, persons:int=4):
-    "Write the sample sheet of this epoch: one validation clip each of a few persons"
+    "Write the sample sheet of this epoch: for a few persons the validation clip in which the mouth moves most"
     ds, chosen = self.dls.val_ds, {}
     for i in self.dls.samples[::max(1, len(self.dls.samples)//16)]:
-        item = ds[i]; chosen.setdefault(item['person'], item)
-        if len(chosen)==persons: break
-    b = default_collate([*chosen.values()])
+        item = ds[i]; chosen.setdefault(item['person'], []).append(item)
+    moving = [max(items, key=lambda o: float(o['opening'].std())) for items in chosen.values()]
+    b = default_collate(moving[:persons])
     b = {k: v.to(self.t.acc.device) if torch.is_tensor(v) else v for k,v in b.items()}
     rgb = sample_sheet(b['mouths'], self.t.ema.module(b['mels'], b['visemes'], b['face']))
     save_png(self.folder/'samples'/f'epoch{self.epoch+1:03}.png', rgb)
@@ -294,10 +294,10 @@ Keeper.sheet = sheet
 
 # %% ../../nbs/36_train.learner.ipynb #progress
 class Progress(Callback):
-    "A bar for each epoch on standard error, and a line on standard output when it is done; in the first process only"
+    "A bar for each epoch on a terminal, and a line on standard output when it is done; in the first process only"
     order = 80
     def __init__(self, trainer:GANTrainer): super().__init__(); self.t = trainer
-    def before_train(self): self.bar = tqdm(total=len(self.dls.train), desc=f"epoch {self.epoch+1}/{self.n_epoch} {self.t.stage.name}", leave=False, mininterval=1, file=sys.stderr)
+    def before_train(self): self.bar = tqdm(total=len(self.dls.train), desc=f"epoch {self.epoch+1}/{self.n_epoch} {self.t.stage.name}", leave=False, mininterval=1, file=sys.stderr, disable=None) # no bar where standard error is a file
     def after_batch(self):
         if not self.training: return
         self.bar.update(); self.bar.set_postfix_str(f"loss {float(self.loss):.3f}", refresh=False)
