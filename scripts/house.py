@@ -108,7 +108,8 @@ def run_notebooks(flags:str) -> tuple:
     "nbdev_test over every notebook; the numbers that passed and failed"
     cmd = [Path(sys.executable).parent/'nbdev_test', '--timing', '--n_workers', '2', *(['--flags', flags] if flags else [])]
     print(f"nbdev_test over {len(notebooks())} notebooks, two at a time …", flush=True)
-    env = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1', TF_CPP_MIN_LOG_LEVEL='2', GLOG_minloglevel='2')
+    env = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1', TF_CPP_MIN_LOG_LEVEL='2', GLOG_minloglevel='2',
+               MALLOC_MMAP_THRESHOLD_='4294967296', MALLOC_TRIM_THRESHOLD_='8589934592') # as config.keep_memory, for whole processes
     r = subprocess.run(cmd, cwd=ROOT, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     print(r.stdout, r.stderr if r.returncode else '', sep='')
     failed = len(re.findall(r'^\t\S+\.ipynb$', r.stderr, re.M)) or int(r.returncode != 0)

@@ -1,10 +1,20 @@
 """Run notebooks and store their outputs, cleaned: python scripts/run_nb.py nbs/01_media.ipynb [more.ipynb] (cells flagged `#| slow`, `#| cuda` or `#| eval: false` keep the outputs they have)"""
-import os, re, sys
+import base64, io, os, re, sys
 from pathlib import Path
 
 from execnb.nbio import read_nb, write_nb
 from execnb.shell import CaptureShell
 from nbdev.clean import clean_nb
+from PIL import Image
+
+def shrink(outputs:list):
+    "Pictures over 40 kB get a palette of 256 colours, which a reader hardly sees and the repository feels"
+    for data in (o.get('data', {}) for o in outputs):
+        png = data.get('image/png')
+        if not png or len(png) < 40_000: continue
+        buf = io.BytesIO()
+        Image.open(io.BytesIO(base64.b64decode(png))).convert('RGB').quantize(256, Image.Quantize.MEDIANCUT).save(buf, 'PNG', optimize=True)
+        if len(small := base64.b64encode(buf.getvalue()).decode()) < len(png): data['image/png'] = small
 
 SKIP = re.compile(r'^#\s*\|\s*(slow|cuda|eval:\s*false|hide\s*\n\s*import nbdev)', re.M)
 
@@ -19,6 +29,7 @@ def run_nb(
         for cell in nb.cells:
             if cell.cell_type != 'code' or SKIP.search(cell.source): continue
             cell.outputs = shell.run(cell.source) if cell.source.strip() else []
+            shrink(cell.outputs)
             if shell.exc: sys.exit(f"{path}, cell {cell.id}: {shell.exc!r}")
     finally: os.chdir(here)
     clean_nb(nb)

@@ -606,7 +606,7 @@ def _motion(
 def frame(self:Puppet,
     p:dict,         # Articulators of one frame
     lids:float=0.,  # 0 open to 1 shut
-    head=np.zeros(6), # As for `_turn`
+    head:tuple=(0,)*6, # As for `_turn`
     size:int=WORK   # Side, pixels
 ) -> np.ndarray: # uint8 [size,size,3]
     "One picture"
@@ -614,7 +614,7 @@ def frame(self:Puppet,
     img = self.photo.copy()
     img[y0:y1,x0:x1] = self.mouth(p)
     if lids > .02: self._blink(img, lids)
-    return self._turn(img, head, size)
+    return self._turn(img, np.asarray(head, float), size)
 
 # %% ../../nbs/19_data.synth.ipynb #render-puppet
 @lru_cache(8)

@@ -62,7 +62,7 @@ class TrainConfig(Config):
 # %% ../../nbs/33_train.stages.ipynb #presets
 TRAIN_PRESETS = {
     'base': TrainConfig(),
-    'tiny': TrainConfig(model='tiny', coarse_end=9, sync_end=12, epochs=15, freeze_audio=False, w_motion=1., lr_g=2e-3, lr_d=5e-4, lr_final=.1,
+    'tiny': TrainConfig(model='tiny', coarse_end=6, sync_end=9, epochs=12, freeze_audio=False, w_motion=1., lr_g=2e-3, lr_d=5e-4, lr_final=.1,
         warmup_epochs=.5, beta1=.9, grad_clip=1., ema_decay=.99, n_critic=2, batch_size=4, seq_length=12, num_workers=0, val_sequences=32,
         samples_every=2, log_every=10, save_every=50, expert_epochs=12, expert_lr=3e-4, expert_batch=4, expert_length=25),
 }
