@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BLANK', 'MIN_FACES', 'FaceTrack', 'follow_face', 'Report', 'is_complete', 'preprocess_video', 'map_videos',
-           'split_of', 'output_of', 'preprocess_corpus', 'summary_table', 'preprocess', 'reprocess']
+           'plan_outputs', 'preprocess_corpus', 'summary_table', 'preprocess', 'reprocess']
 
 # %% ../../nbs/17_data.preprocess.ipynb #imports
 import dataclasses, hashlib, multiprocessing, os, time
@@ -215,20 +215,22 @@ def map_videos(
     return out
 
 # %% ../../nbs/17_data.preprocess.ipynb #jobs
-def split_of(
-    name:str,        # What decides: a video's or a person's name
-    val_ratio:float, # Share of validation, 0-1
-) -> str:
-    "`train` or `val`, decided by a hash of the name, so that it never changes when videos are added"
-    return 'val' if int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)/2**32 < val_ratio else 'train'
+def _share(name): return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)/2**32
+
+def plan_outputs(
+    videos:list,         # From `find_videos`
+    output:Path,         # Gets train/ and val/
+    val_ratio:float=.1,  # Share of validation, 0-1
+    by_person:bool=False,# Whole persons into validation
+) -> list:               # The processed file of each video
+    "Where each processed file goes: decided by a hash of its name, so that nothing moves when videos are added; what lies in a split stays there"
+    key = lambda v: v.parent.name if by_person else f"{v.parent.name}/{v.name}"
+    have = {f.name: f for part in ('train','val') for f in (Path(output)/part).glob('*_processed.parquet')}
+    val = {key(v) for v in videos if _share(key(v)) < val_ratio}
+    if val_ratio > 0 and not val and not any(f.parent.name == 'val' for f in have.values()): val = {min(map(key, videos), key=_share)} if len({key(v) for v in videos}) > 1 else set()
+    return [have.get(processed_name(v), Path(output)/('val' if key(v) in val else 'train')/processed_name(v)) for v in videos]
 
 # %% ../../nbs/17_data.preprocess.ipynb #corpus
-def output_of(src:Path, output:Path, val_ratio:float=0., by_person:bool=False) -> Path:
-    "Where a video's processed file goes"
-    who = src.parent.name
-    part = split_of(who if by_person else f"{who}/{src.name}", val_ratio)
-    return Path(output)/part/processed_name(src)
-
 def preprocess_corpus(
     data_dir:Path,        # Person folders
     output:Path,          # Gets train/ and val/
@@ -241,7 +243,7 @@ def preprocess_corpus(
 ) -> list:                # A `Report` for each video
     "Process every video that isn't complete; what failed is listed with its reason in `failed.json`, and the run goes on"
     videos, output = find_videos(data_dir, pattern), Path(output)
-    jobs = [(v, output_of(v, output, val_ratio, by_person), cfg) for v in videos]
+    jobs = [(v, dst, cfg) for v, dst in zip(videos, plan_outputs(videos, output, val_ratio, by_person))]
     output.mkdir(parents=True, exist_ok=True)
     for t in output.glob('*/.*.tmp.parquet'): t.unlink(missing_ok=True)
     bar = tqdm(total=len(jobs), desc='preprocess', unit='video', disable=not progress)
