@@ -159,7 +159,7 @@ def missing(
     "List the videos that have no processed file"
     videos, gone = find_missing(source_dir, processed_dir, pattern)
     for v in gone: print(v)
-    print(f"{len(gone)} of {len(videos)} missing" + (f"; next: lipsync reprocess --source_dir {source_dir} --processed_dir {processed_dir}" if gone else ''))
+    print(f"{len(gone)} of {len(videos)} missing" + (f"; next: lipsync reprocess --source_dir {source_dir} --processed_dir {processed_dir}" + (f" --pattern '{pattern}'" if pattern != '*.mp4' else '') if gone else ''))
     return int(bool(gone))
 
 # %% ../../nbs/10_data.corpus.ipynb #verify

@@ -82,7 +82,8 @@ def _make(self:LipSyncDataset, i):
     k, a, lo, hi = self.items[i]
     rng, T = np.random.default_rng([self.seed, self.epoch, i]), self.seq_length
     if self.train: a = int(np.clip(a+rng.integers(-(self.stride//2), self.stride//2+1), lo, hi-T))
-    ref = int(rng.integers(lo, hi)) if self.train else lo
+    ref = int(rng.integers(lo, max(lo+1, hi-T))) if self.train else lo
+    if self.train and ref >= a and hi-lo > T: ref += T # never a frame of the window itself
     t, norm = self._table(k), lambda x: torch.from_numpy(x).permute(0,3,1,2).float()/127.5-1
     return dict(mels=torch.from_numpy(t['mel_window'][a:a+T].copy()), visemes=torch.from_numpy(t['viseme'][a:a+T].astype(np.int64)),
         voiced=torch.from_numpy(t['voiced'][a:a+T].copy()), opening=torch.from_numpy(t['opening'][a:a+T].copy()),
