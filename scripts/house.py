@@ -34,7 +34,7 @@ def check_tested():
     for nb in notebooks():
         src = [source(c) for c in cells(nb) if c['cell_type'] == 'code']
         if any('default_exp' in s for s in src) and not any(re.search(r'\bassert |test_\w+\(|ExceptionExpected', s) for s in src): yield f"{nb.name}: exports but tests nothing"
-        if m := re.search(r'"[^"\n]*?(/root/|/home/\w|/work/|/Users/\w)', nb.read_text()): yield f"{nb.name}: a path of one machine: {m[0][:80]}"
+        if m := re.search(rf'"[^"\n]*?({re.escape(str(ROOT))}|{re.escape(str(Path.home()))}/|/Users/\w|/home/\w)', nb.read_text()): yield f"{nb.name}: a path of one machine: {m[0][:80]}"
 
 def check_imports():
     "Imports stand in cells of their own (the docs build runs every cell that imports)"
