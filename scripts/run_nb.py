@@ -28,7 +28,7 @@ def run_nb(
     try:
         for cell in nb.cells:
             if cell.cell_type != 'code' or SKIP.search(cell.source): continue
-            cell.outputs = shell.run(cell.source) if cell.source.strip() else []
+            cell.outputs = [o for o in (shell.run(cell.source) if cell.source.strip() else []) if o.get('name') != 'stderr'] # bars and warnings
             shrink(cell.outputs)
             if shell.exc: sys.exit(f"{path}, cell {cell.id}: {shell.exc!r}")
     finally: os.chdir(here)
