@@ -7,7 +7,7 @@ __all__ = ['MODEL_PRESETS', 'log', 'LipsyncError', 'Config', 'PreprocessConfig',
            'save_json', 'load_json', 'sha256_file', 'versions', 'provenance', 'cache_dir', 'keep_memory']
 
 # %% ../nbs/00_config.ipynb #imports
-import contextlib, ctypes, dataclasses, hashlib, importlib.metadata, json, logging, os, platform, sys, tempfile, time
+import contextlib, ctypes, dataclasses, functools, hashlib, importlib.metadata, json, logging, os, platform, sys, tempfile, time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,10 +58,13 @@ class PreprocessConfig(Config):
     sequence_overlap:int = 40    # Frames shared by neighbouring sequences
     use_mfa:bool = True          # Use the Montreal Forced Aligner where `mfa` is installed
     normalize_pose:bool = True   # Rotate and scale the face upright
-    apply_augmentation:bool = False # SpecAugment on the mel windows
+    apply_augmentation:bool = False # SpecAugment on the mel windows, drawn afresh whenever a training window is read
     use_jpeg_compression:bool = True # JPEG crops (else PNG, lossless)
     jpeg_quality:int = 75        # JPEG quality, 1-100
     vad_aggressiveness:int = 2   # webrtcvad, 0 (lets all pass) to 3
+    language:str = 'en-us'       # Language spoken, as espeak names it: en-us, es, de, fr, ko …
+    fix_sync:bool = False        # Shift the sound where it is more than a frame early or late
+    max_faces:int = 4            # Faces followed at most, of which the speaker's is kept
 
 # %% ../nbs/00_config.ipynb #model
 @dataclass(frozen=True)
@@ -151,6 +154,7 @@ def _sha256(f):
     return h.hexdigest()
 
 # %% ../nbs/00_config.ipynb #prov
+@functools.lru_cache
 def versions(
     names:tuple=('torch','torchvision','fastai','numpy','opencv-contrib-python','mediapipe','av','pyarrow','librosa','pocketsphinx'),
 ) -> dict:
