@@ -20,7 +20,7 @@ from fastai.optimizer import SGD
 from torch.utils.data import DataLoader, Subset, default_collate
 from tqdm import tqdm
 from ..config import LipsyncError, ModelConfig, atomic_path, log, model_config, provenance, save_json
-from ..data.dataset import LipSyncDataset
+from ..data.dataset import LipSyncDataset, PersonSampler, choose_workers
 from ..models.discriminator import AdaptiveWGANGPDiscriminator
 from ..models.lipsync import CompleteLipSyncModel, load_model, model_header, save_model
 from ..models.syncnet import SyncDiscriminator, sync_accuracy, sync_loss
@@ -55,12 +55,15 @@ def seed_for(*key) -> int:
 class Loaders:
     "Training and validation batches of this process, as `(dict,)`"
     def __init__(self, train_ds, val_ds, cfg:TrainConfig, acc:Accelerator):
-        rank, world, self.device = acc.process_index, acc.num_processes, acc.device
+        rank, world, self.device, self.acc = acc.process_index, acc.num_processes, acc.device, acc
         self.train_ds, self.val_ds = train_ds, val_ds
-        self.sampler = ResumableSampler(len(train_ds), cfg.batch_size, cfg.seed, rank=rank, world=world)
+        kind, what = (PersonSampler, train_ds.persons) if cfg.balance else (ResumableSampler, len(train_ds))
+        self.sampler = kind(what, cfg.batch_size, cfg.seed, rank=rank, world=world)
+        measured = cfg.num_workers is None and isinstance(train_ds, LipSyncDataset)
+        workers = choose_workers(train_ds, cfg.batch_size, max(1, (os.cpu_count() or 1)//world))[0] if measured else cfg.num_workers or 0
         n = min(cfg.val_sequences or len(val_ds), len(val_ds))
         pick = torch.linspace(0, len(val_ds)-1, n).round().long().unique().tolist()
-        kw = dict(batch_size=cfg.batch_size, collate_fn=lambda items: (default_collate(items),), num_workers=cfg.num_workers, pin_memory=self.device.type=='cuda')
+        kw = dict(batch_size=cfg.batch_size, collate_fn=lambda items: (default_collate(items),), num_workers=workers, persistent_workers=workers > 0, pin_memory=self.device.type=='cuda')
         self.train = DataLoader(train_ds, sampler=self.sampler, generator=torch.Generator(), **kw)
         self.valid = DataLoader(Subset(val_ds, pick[rank::world] or pick[:1]), generator=torch.Generator(), **kw)
         self.samples = pick
@@ -68,8 +71,11 @@ class Loaders:
 
     def start(self, epoch:int, consumed:int=0):
         "Order the training clips for this epoch, from the place on that was reached"
+        if hasattr(self.train_ds, 'set_epoch'):
+            self.train_ds.set_epoch(epoch) # looks whether files came or went
+            self.sampler.n = int(self.acc.gather(torch.tensor([len(self.train_ds)], device=self.device)).min()) # the same on all ranks
+            if isinstance(self.sampler, PersonSampler): self.sampler.persons = self.train_ds.persons
         self.sampler.set(epoch, consumed)
-        if hasattr(self.train_ds, 'set_epoch'): self.train_ds.set_epoch(epoch)
 
 # %% ../../nbs/36_train.learner.ipynb #trainer
 class GANTrainer(Callback):
@@ -493,7 +499,8 @@ def train(
     epochs:int=None,             # Epochs in all; the stages keep their proportions
     batch_size:int=None,         # Sequences in a batch, each process
     seq_length:int=None,         # Frames in a sequence, up to 75
-    num_workers:int=None,        # Loader processes
+    num_workers:int=None,        # Loader processes; as many as a short measurement finds useful if not given
+    balance:bool=False,          # Draw every person equally often, whatever the number of videos
     lr_g:float=None,             # Learning rate of the generator
     lr_d:float=None,             # Learning rate of the critic
     use_wgan_gp:bool=True,       # Wasserstein critic with gradient penalty (else hinge)
@@ -510,7 +517,7 @@ def train(
     cpu:bool=False,              # Stay off the GPU
 ):
     "Train the generator in three stages, the sync expert before; the same command again goes on where it was left"
-    cfg = train_config(preset, epochs, batch_size=batch_size, seq_length=seq_length, num_workers=num_workers, lr_g=lr_g, lr_d=lr_d, use_wgan_gp=use_wgan_gp,
+    cfg = train_config(preset, epochs, batch_size=batch_size, seq_length=seq_length, num_workers=num_workers, balance=balance, lr_g=lr_g, lr_d=lr_d, use_wgan_gp=use_wgan_gp,
         lambda_gp=lambda_gp, gp_clock=gp_clock, n_critic=n_critic, perceptual=perceptual, amp=amp, seed=seed)
     mcfg = model_config(cfg.model, use_sparse_attention=use_sparse_attention)
     best = fit(cfg, data_dir, checkpoint_dir, mcfg, resume, cpu, dict(on=use_wandb, name=run_name))

@@ -46,7 +46,8 @@ class TrainConfig(Config):
     batch_size:int = 8            # Sequences in a batch, each process
     seq_length:int = 25           # Frames in a sequence, up to 75
     stride:int = 0                # Frames between the starts of sequences; 0 leaves it to the dataset
-    num_workers:int = 4           # Loader processes
+    num_workers:int|None = None   # Loader processes; None: as many as a short measurement finds useful
+    balance:bool = False          # Draw every person equally often, whatever the number of his videos
     seed:int = 0                  # Of weights, order, crops and noise
     val_sequences:int = 0         # Sequences that validation looks at; 0 takes all
     val_every:int = 1             # Epochs between validations
