@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from .config import LipsyncError, PreprocessConfig, log, model_config, provenance, save_json
 from .data.corpus import check, person_table, scan
-from .data.preprocess import preprocess_corpus, summary_table
+from .data.engine import preprocess_corpus, summary_table
 from .data.synth import make_corpus
 from .dub.dub import dub_video
 from .evaluate.measures import contact_sheet, follow, landmark_distance, side_by_side, track_opening
@@ -179,7 +179,7 @@ def demo(
     out.mkdir(parents=True, exist_ok=True)
     with step("make a corpus of talking heads"): corpus, unseen = make_material(out, persons, sentences, seed, size, workers)
     with step("check and preprocess it"):
-        check(corpus)
+        check(corpus, sample=0)
         reports = preprocess_corpus(corpus, out/'processed', PreprocessConfig(), workers, val_ratio=.15)
     cfg = train_config('tiny', epochs, seed=seed)
     with step("train: sync expert, then coarse, sync and full stage"): best = fit(cfg, out/'processed', out/'run')

@@ -2,4 +2,4 @@
 import sys
 from lipsync.cli import run
 
-if __name__ == "__main__": sys.exit(run('preprocess', [a.replace('--output_dir', '--output') for a in sys.argv[1:]], prog='preprocess_smart_batch.py'))
+if __name__ == "__main__": sys.exit(run('preprocess', prog='preprocess_smart_batch.py', also={'output_dir': 'output'}))

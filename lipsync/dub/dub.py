@@ -18,7 +18,7 @@ from ..config import LipsyncError, PreprocessConfig, log, provenance, save_json
 from ..data.align import Alignment, align, find_transcript
 from ..data.audio import log_mel, mel_windows
 from ..data.face import mouth_opening, warp
-from ..data.preprocess import FaceTrack, follow_face
+from ..data.tracks import FaceTrack, follow_face
 from ..data.visemes import SILENCE
 from .compose import Composer, mouth_masks
 from ..media import AAC_RATES, MediaError, VideoWriter, probe, read_audio, read_frames

@@ -16,7 +16,7 @@ import cv2, numpy as np
 from ..config import LipsyncError, atomic_path
 from ..data.audio import voice_activity
 from ..data.face import LIPS_INNER, LIPS_OUTER, OUTER_EYES, FaceLandmarker, invert, mouth_opening, mouth_width, warp
-from ..data.preprocess import FaceTrack, follow_face
+from ..data.tracks import FaceTrack, follow_face
 from ..dub.compose import mouth_masks, seam_energy
 from ..media import MediaError, probe, read_audio, read_frames, write_video
 
