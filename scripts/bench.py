@@ -131,11 +131,11 @@ def bench_scaling(tmp, clips, rounds:int=3) -> dict:
         ratios=[round(a[0]/b[0], 3) for a,b in zip(one, two)])
     print(r); return r
 
-def minute(src:Path, dst:Path):
-    "A minute without a cut: the clip's frames forth and back, with its sound; a clip of 75 frames is one sequence and stands only once in a pickle"
+def unbroken(src:Path, dst:Path):
+    "Half a minute without a cut: the clip's frames forth and back, with its sound; a clip of 75 frames is one sequence and stands only once in a pickle"
     frames = [f for _,f in media.read_frames(src, 25)]
     loop = frames + frames[-2:0:-1]
-    write_video(dst, (loop[i % len(loop)] for i in range(1500)), 25, np.resize(read_audio(src), 60*16000), 16000)
+    write_video(dst, (loop[i % len(loop)] for i in range(750)), 25, np.resize(read_audio(src), 30*16000), 16000)
 
 def sizes(videos, folder:Path) -> tuple:
     "(bytes as Parquet, bytes as pickles, hours, tracks)"
@@ -146,14 +146,14 @@ def sizes(videos, folder:Path) -> tuple:
     return size(folder/'p', '*.parquet'), size(folder/'pkl', '*.pkl'), sum(r.duration for r in reports)/3600, sum(r.tracks for r in reports)
 
 def bench_size(tmp, clips) -> dict:
-    "Bytes an hour of the processed files and of the pickles they export to, for a minute without a cut and for the clips as they are"
+    "Bytes an hour of the processed files and of the pickles they export to, for half a minute without a cut and for the clips as they are"
     out = {}
     for k, (name, videos) in enumerate(clip_sets(tmp, clips).items()):
         for v in videos: # until one is unbroken: frames outside a whole sequence are not in the pickles at all
-            minute(v, tmp/f'minute{k}.mp4'); p, old, h, tracks = sizes([tmp/f'minute{k}.mp4'], tmp/f'a{k}_{v.stem}')
+            unbroken(v, tmp/f'long{k}.mp4'); p, old, h, tracks = sizes([tmp/f'long{k}.mp4'], tmp/f'a{k}_{v.stem}')
             if tracks == 1: break
         p1, old1, h1, _ = sizes(videos, tmp/f'b{k}')
-        out[name] = dict(minute_of=v.name, tracks=tracks, GB_per_hour=round(p/h/1e9, 3), pickle_GB_per_hour=round(old/h/1e9, 3), ratio=round(old/p, 2), clips_GB_per_hour=round(p1/h1/1e9, 3),
+        out[name] = dict(unbroken_from=v.name, tracks=tracks, GB_per_hour=round(p/h/1e9, 3), pickle_GB_per_hour=round(old/h/1e9, 3), ratio=round(old/p, 2), clips_GB_per_hour=round(p1/h1/1e9, 3),
             clips_ratio=round(old1/p1, 2), source_GB_per_hour=round(sum(v.stat().st_size for v in videos)/h1/1e9, 3))
         print(name, out[name], flush=True)
     return out
