@@ -92,15 +92,22 @@ class ModelConfig(Config):
     base_grid:int = 8            # Side of the generator's first feature map
     mouth_base:int = 256         # Channels of that map
     mouth_channels:tuple = (128,64,64,32,16) # Channels after each upsampling stage
+    ref_frames:int = 0           # Reference mouths whose features enter the decoder as skips (0: none)
+    surroundings:bool = False    # What stands around each frame's hidden mouth enters the decoder as skips
+    skip_channels:tuple = (16,24,32,48,64,64) # Channels of these skips: full size, half, ... as many as there are
     flow_channels:int = 32       # Channels of the optical-flow CNN
     flow_scale:int = 1           # Flow is estimated at image_size / flow_scale
     smooth_channels:int = 16     # Channels of the temporal convolution
     disc_channels:tuple = (64,128,256,512) # Channels of each discriminator scale
     disc_scales:int = 3          # Scales 1, 1/2, 1/4
+    mouth_critic:bool = False    # One critic more, for the lips alone at full size
     dropout:float = 0.1          # Dropout of the attention layers and the viseme encoder
     sync_window:int = 5          # Frames that the sync expert compares at a time
+    sync_size:int = 128          # Side to which it reduces larger mouths, pixels
     sync_channels:tuple = (32,64,128,256) # Channels of its two towers
     sync_dim:int = 256           # Width of its embeddings
+    predictor_dim:int = 160      # Width of the viseme predictor (sound to visemes)
+    predictor_layers:int = 6     # Its causal convolutions, each looking twice as far back as the one before
 
 # %% ../nbs/00_config.ipynb #presets
 MODEL_PRESETS = {
@@ -108,11 +115,12 @@ MODEL_PRESETS = {
     'tiny': ModelConfig(image_size=64, face_size=128, audio_channels=(16,32,32), audio_dim=64, audio_ff=128, viseme_dim=64,
         fused_dim=128, fusion_heads=4, identity_channels=(16,32,32,64,64), identity_dim=64, mouth_base=64,
         mouth_channels=(48,24,16), flow_channels=16, flow_scale=2,
-        disc_channels=(16,32,64), disc_scales=2, sync_channels=(16,32,64,64), sync_dim=64, dropout=0.),
+        disc_channels=(16,32,64), disc_scales=2, sync_channels=(16,32,64,64), sync_dim=64, sync_size=64, skip_channels=(12,16,24,32), dropout=0.),
 }
+MODEL_PRESETS['plus'] = MODEL_PRESETS['base'].replace(surroundings=True)
 
 def model_config(
-    preset:str, # `tiny` or `base`
+    preset:str, # `base` (the faithful model), `plus` (what came after it) or `tiny`
     **kw        # Settings that differ from it
 ) -> ModelConfig:
     "The `ModelConfig` of a preset; raises `LipsyncError` on a name it does not know"
