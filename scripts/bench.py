@@ -1,8 +1,11 @@
-"""Figures of the data engine, each beside its reference in the same run; results as JSON in benchmarks/results/
+"""Figures of the data engine and of the generator, each beside its reference in the same run; results as JSON in benchmarks/results/
 
     python scripts/bench.py preprocess            # x real time on one core, share of each stage, quick against thorough
     python scripts/bench.py scaling               # two worker processes against one
     python scripts/bench.py size                  # bytes an hour against the older pickles
+    python scripts/bench.py model                 # ms a frame of the generator step by step, and of Wav2Lip's network; GPU figures where there is one
+    python scripts/bench.py model --run RUN --data PROCESSED # with the quality of a trained generator on its validation clips
+    python scripts/bench.py all                   # everything
     python scripts/bench.py --clips DIR preprocess # your own clips in place of ../shared/data (else: the embedded corpus)
 
 Nothing here is timed in the tests: machines are noisy, so every figure is a ratio to something measured in the same minute.
@@ -14,7 +17,8 @@ os.environ['OMP_NUM_THREADS'] = '1' # before NumPy and torch read it
 import cv2, numpy as np, torch
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT/'scripts')]
+from bench_model import bench_model
 from lipsync import media
 from lipsync.config import PreprocessConfig, provenance, save_json
 from lipsync.data import preprocess, tracks
@@ -158,16 +162,21 @@ def bench_size(tmp, clips) -> dict:
         print(name, out[name], flush=True)
     return out
 
-BENCHES = dict(preprocess=bench_preprocess, scaling=bench_scaling, size=bench_size)
+BENCHES = dict(preprocess=bench_preprocess, scaling=bench_scaling, size=bench_size) # each is called with a scratch folder and the clips
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument('what', nargs='+', choices=list(BENCHES)); ap.add_argument('--clips', type=Path, help="folder of clips to measure on")
+    ap.add_argument('what', nargs='+', choices=[*BENCHES, 'model', 'all']); ap.add_argument('--clips', type=Path, help="folder of clips to measure on")
+    ap.add_argument('--run', type=Path, help="model: a run folder, for the quality of its generator"); ap.add_argument('--data', type=Path, help="model: the processed folder that it was trained on")
+    ap.add_argument('--rounds', type=int, default=6, help="model: how often each variant is timed"); ap.add_argument('--preset', default='base', help="model: which one")
     args = ap.parse_args()
+    if args.run and not args.data: ap.error("--run needs --data, the processed folder")
+    benches = BENCHES | dict(model=lambda tmp, clips: bench_model(args.rounds, args.run, args.data, args.preset))
     commit = subprocess.run(['git','rev-parse','--short','HEAD'], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    for what in args.what:
-        with tempfile.TemporaryDirectory() as tmp: result = BENCHES[what](Path(tmp), args.clips)
+    for what in benches if 'all' in args.what else args.what:
+        with tempfile.TemporaryDirectory() as tmp: result = benches[what](Path(tmp), args.clips)
         cpu = next((l.split(':')[1].strip() for l in open('/proc/cpuinfo') if l.startswith('model name')), '') if os.path.exists('/proc/cpuinfo') else ''
-        save_json(ROOT/'benchmarks'/'results'/f"{what}.json", dict(command=f"python scripts/bench.py {what}", commit=commit, cpu=cpu, **{what: result}, **provenance()))
+        name = what if what != 'model' or args.preset == 'base' else f"model_{args.preset}"
+        save_json(ROOT/'benchmarks'/'results'/f"{name}.json", dict(command=f"python scripts/bench.py {what}", commit=commit, cpu=cpu, **{what: result}, **provenance()))
 
 if __name__ == '__main__': main()

@@ -6,19 +6,21 @@
 __all__ = ['VisemeEmbedding', 'VisemeEncoder', 'CrossModalAttention']
 
 # %% ../../nbs/21_models.fusion.ipynb #imports
-import torch
+import torch, torch.nn.functional as F
 from torch import nn
 from ..config import ModelConfig
-from .audio_encoder import BandAttention
+from .audio_encoder import BandAttention, delay
 
 # %% ../../nbs/21_models.fusion.ipynb #viseme
 class VisemeEncoder(nn.Module):
-    "Viseme classes [B,T] to features [B,T,fused_dim]"
+    "Viseme classes [B,T], -1 where not known, to features [B,T,fused_dim]"
     def __init__(self, cfg:ModelConfig):
         super().__init__()
         self.emb, self.proj = nn.Embedding(cfg.n_visemes, cfg.viseme_dim), nn.Linear(cfg.viseme_dim, cfg.fused_dim)
         self.drop = nn.Dropout(cfg.dropout)
-    def forward(self, visemes): return self.drop(self.proj(self.emb(visemes)))
+    def forward(self, visemes):
+        known = visemes>=0
+        return self.drop(self.proj(self.emb(visemes.clamp(min=0))*known[...,None]))
 
 VisemeEmbedding = VisemeEncoder # The name it has in earlier layouts
 
@@ -37,3 +39,14 @@ class CrossModalAttention(nn.Module):
         y,w = y if weights else (y,None)
         y = self.norm(viseme_features+y)
         return (y,w) if weights else y
+
+    def start(self, B, like):
+        "The state before the first frame: keys, values, and the visemes that wait for their sound ahead"
+        future = self.attn.bias.shape[1]-1-self.attn.past
+        return dict(attn=self.attn.start(B, like), wait=like.new_zeros(B, future, self.attn.q.in_features))
+
+    def step(self, viseme_features, audio_features, seen, state):
+        "`forward` for the next frames of a stream: what comes out is `future` frames older than what goes in"
+        v,wait = delay(state['wait'], viseme_features)
+        y,attn = self.attn.step(v, audio_features, seen, state['attn'])
+        return self.norm(v+y), dict(attn=attn, wait=wait)

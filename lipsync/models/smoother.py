@@ -8,6 +8,7 @@ __all__ = ['warp', 'OpticalFlowWarping', 'TemporalSmoother']
 # %% ../../nbs/23_models.smoother.ipynb #imports
 import torch, torch.nn.functional as F
 from torch import nn
+from fastcore.basics import patch
 from ..config import ModelConfig
 
 # %% ../../nbs/23_models.smoother.ipynb #warp
@@ -36,7 +37,7 @@ class OpticalFlowWarping(nn.Module):
         x = torch.cat([prev, cur], 1).contiguous(memory_format=torch.channels_last)
         if self.scale==1: return self.net(x)
         f = self.net(F.avg_pool2d(x, self.scale))*self.scale
-        return F.interpolate(f, size=x.shape[-2:], mode='bilinear', align_corners=False)
+        return F.interpolate(f.contiguous(), size=x.shape[-2:], mode='bilinear', align_corners=False)
 
     def forward(self, prev, cur):
         f = self.flow(prev, cur)
@@ -59,7 +60,33 @@ class TemporalSmoother(nn.Module):
         warped = torch.cat([frames[:,:1], warped.view(B, T-1, *frames.shape[2:])], 1)
         pairs = torch.cat([last(frames), last(warped)], -1)
         pairs = torch.cat([pairs[:,:1], pairs, pairs[:,-1:]], 1)
-        three = torch.cat([pairs[:,:-2], pairs[:,1:-1], pairs[:,2:]], -1).flatten(0,1).movedim(-1,1)
-        y = frames + self.mix(three).unflatten(0, (B,T))
-        y = y + (y.clamp(-1,1)-y).detach()
+        y = self.correct(frames, pairs[:,:-2], pairs[:,1:-1], pairs[:,2:])
         return (y, f.view(B, T-1, *f.shape[1:])) if flow else y
+
+    def correct(self, frames, before, at, after):
+        "Frames [B,n,3,S,S] corrected from the pairs [B,n,S,S,6] before, at and after them"
+        three = torch.cat([before, at, after], -1).flatten(0,1).movedim(3,1)
+        y = frames + self.mix(three).unflatten(0, frames.shape[:2])
+        return y + (y.clamp(-1,1)-y).detach()
+
+# %% ../../nbs/23_models.smoother.ipynb #live
+@patch
+def start(self:TemporalSmoother, B:int, size:int, like:torch.Tensor) -> dict:
+    "The state before the first frame of `B` streams of `size` by `size` pixels"
+    return dict(pairs=like.new_zeros(B, 2, size, size, 6), seen=torch.zeros(2, dtype=torch.bool, device=like.device))
+
+@patch
+def step(self:TemporalSmoother,
+    frames,     # New frames [B,n,3,S,S]
+    seen,       # [n], False where a frame is only padding
+    state:dict, # From `start` or the step before
+) -> tuple:     # [B,n,3,S,S], one frame older than `frames`; the next state
+    "`forward` for the next frames of a stream"
+    n, last, pick = frames.shape[1], frames.movedim(2,4), lambda ok,a,b: torch.where(ok[:,None,None,None], a, b)
+    there = torch.cat([state['seen'], seen])
+    prev = torch.cat([state['pairs'][:,1:,:,:,:3], last], 1)
+    warped = self.warp(prev[:,:-1].movedim(4,2).flatten(0,1), frames.flatten(0,1))[0].movedim(1,3).unflatten(0, (-1,n))
+    pairs = torch.cat([state['pairs'], torch.cat([last, pick(there[1:-1], warped, last)], -1)], 1)
+    at = pairs[:,1:-1]
+    y = self.correct(at[...,:3].movedim(4,2), pick(there[:-2], pairs[:,:-2], at), at, pick(there[2:], pairs[:,2:], at))
+    return y, dict(pairs=pairs[:,n:], seen=there[n:])
