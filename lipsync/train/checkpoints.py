@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['KIND', 'KEYS', 'ResumableSampler', 'save_checkpoint', 'load_checkpoint', 'epoch_name', 'prune', 'save_epoch',
-           'resume_from', 'differences', 'check_fits', 'load_generator', 'export_generator']
+           'resume_from', 'differences', 'check_fits', 'load_generator']
 
 # %% ../../nbs/34_train.checkpoints.ipynb #imports
 import math, os, pickle, re, zipfile
 from pathlib import Path
 import torch
 from torch.utils.data import Sampler
-from ..config import LipsyncError, ModelConfig, atomic_path, provenance
-from ..models.lipsync import CompleteLipSyncModel, load_model, save_model
+from ..config import LipsyncError, ModelConfig, atomic_path
+from ..models.hub import from_pretrained, is_address
+from ..models.lipsync import CompleteLipSyncModel
 
 # %% ../../nbs/34_train.checkpoints.ipynb #sampler
 class ResumableSampler(Sampler):
@@ -161,12 +162,12 @@ def check_fits(state:dict, cfg:ModelConfig, path:str|Path='last.pt'):
 
 # %% ../../nbs/34_train.checkpoints.ipynb #generator
 def load_generator(
-    path:str|Path,     # `.pt` of a run, or `.safetensors` from `export_generator`
+    path:str|Path,     # `.pt` of a run; or folder, `.safetensors` file or address of an exported model
     device:str='cpu',
 ) -> tuple:            # (CompleteLipSyncModel in eval mode, ModelConfig)
     "The generator of a checkpoint, with the averaged weights where it has them"
-    if Path(path).suffix=='.safetensors':
-        m = load_model(path, CompleteLipSyncModel, device)
+    if is_address(path) or Path(path).is_dir() or Path(path).suffix=='.safetensors':
+        m = from_pretrained(path, CompleteLipSyncModel, device=device)
         return m, m.cfg
     state = load_checkpoint(path)
     try:
@@ -175,11 +176,3 @@ def load_generator(
         m.load_state_dict(state.get('ema_state') or state['generator_state'])
     except (RuntimeError, KeyError) as e: raise LipsyncError(f"{path}: its weights do not fit its configuration ({str(e)[:120]})", "it was written by another version of lipsync; train or export it again") from None
     return m.to(device).eval().requires_grad_(False), cfg
-
-def export_generator(
-    path:str|Path, # `.pt` of a run
-    out:str|Path,  # `.safetensors` to write
-) -> Path:
-    "The generator of a checkpoint alone, as a safetensors file"
-    m, cfg = load_generator(path)
-    return save_model(out, m, cfg, provenance(source=Path(path).name))
