@@ -25,8 +25,11 @@ COMMANDS = { # word: (module:function, one line)
     'verify':     ('lipsync.data.corpus:verify', "open and check every processed file"),
     'export-pkl': ('lipsync.data.pickles:export_pkl', "processed files -> the older layout, one pickle a video"),
     'import-pkl': ('lipsync.data.pickles:import_pkl', "pickles of the older layout -> processed files; a pickle that runs code is refused"),
-    'train-sync': ('lipsync.train.learner:train_sync', "train the sync expert that supervises stage 2"),
+    'doctor':     ('lipsync.train.doctor:doctor', "why a sync expert does not learn: offsets, silence, duplicates, learning rate, loader"),
+    'train-sync': ('lipsync.train.expert:train_sync', "train the sync expert that supervises stage 2"),
+    'train-visemes': ('lipsync.train.predictor:train_visemes', "train the viseme predictor, for dubbing without a transcript"),
     'train':      ('lipsync.train.learner:train', "train the generator in three stages"),
+    'export':     ('lipsync.train.export:export', "a checkpoint -> safetensors with a model card, and ONNX"),
     'dub':        ('lipsync.dub.dub:dub', "put new speech into a video or a photograph"),
 }
 
@@ -36,12 +39,12 @@ PARTS = { # Heading: the command words under it, in the order of use
     'Before the long work': ['check', 'duration'],
     'Preprocess': ['preprocess', 'status', 'missing', 'reprocess', 'verify'],
     'Exchange': ['export-pkl', 'import-pkl'],
-    'Train': ['train-sync', 'train'],
+    'Train': ['doctor', 'train-sync', 'train-visemes', 'train', 'export'],
     'Dub': ['dub'],
 }
 
 # %% ../nbs/59_cli.ipynb #find-command
-COMPUTES = {'demo','train','train-sync','dub'}
+COMPUTES = {'demo','doctor','train','train-sync','train-visemes','export','dub'}
 
 def find_command(word:str):
     "The function behind a command word"
