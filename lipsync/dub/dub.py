@@ -72,8 +72,11 @@ def speech_at(
     al, mels = align(audio, cfg.audio_sr, text, textgrid, cfg, voice), mel_windows(log_mel(audio, cfg), times, cfg)
     vis = al.visemes(times)
     if al.aligner in ('allphone','energy'):
-        if better := predictor is not None and (al.aligner == 'energy' or predictor.meta.get('speech', 0) >= .6): vis = _predicted(predictor, mels, voice_activity(audio, times, cfg), every)
-        if better: al = dataclasses.replace(al, phones=[], aligner='predictor', score=predictor.meta.get('speech'), note=f'{al.note}; not used: {al.aligner}'.strip('; '))
+        better = predictor is not None and (al.aligner == 'energy' or predictor.meta.get('speech', 0) >= .6)
+        if better:
+            vis = _predicted(predictor, mels, voice_activity(audio, times, cfg), every)
+            al = dataclasses.replace(al, phones=[], aligner='predictor', score=predictor.meta.get('speech'), note=f'{al.note}; not used: {al.aligner}'.strip('; '))
+        elif predictor is not None: log.info(f"the run's viseme predictor is not used: right in {predictor.meta.get('speech', 0):.0%} of held-out speech, 60 % are wanted")
         log.info(f"no words to go by: visemes from the sound alone ({al.aligner}{': '+al.note if al.note else ''}); the text of what is said gives better lips")
     return mels, np.where(times < len(audio)/cfg.audio_sr, vis, SILENCE), al
 
