@@ -29,6 +29,8 @@ COMMANDS = { # word: (module:function, one line)
     'train-sync': ('lipsync.train.expert:train_sync', "train the sync expert that supervises stage 2"),
     'train-visemes': ('lipsync.train.predictor:train_visemes', "train the viseme predictor, for dubbing without a transcript"),
     'train':      ('lipsync.train.learner:train', "train the generator in three stages"),
+    'runs':       ('lipsync.train.runs:runs', "runs with stage, epoch, best, speed, time and cost of what is left"),
+    'report':     ('lipsync.train.runs:report', "a run's report.html: verdict, red flags, curves, samples"),
     'export':     ('lipsync.train.export:export', "a checkpoint -> safetensors with a model card, and ONNX"),
     'dub':        ('lipsync.dub.dub:dub', "put new speech into a video or a photograph"),
 }
@@ -39,7 +41,7 @@ PARTS = { # Heading: the command words under it, in the order of use
     'Before the long work': ['check', 'duration'],
     'Preprocess': ['preprocess', 'status', 'missing', 'reprocess', 'verify'],
     'Exchange': ['export-pkl', 'import-pkl'],
-    'Train': ['doctor', 'train-sync', 'train-visemes', 'train', 'export'],
+    'Train': ['doctor', 'train-sync', 'train-visemes', 'train', 'runs', 'report', 'export'],
     'Dub': ['dub'],
 }
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MODEL_PRESETS', 'log', 'LipsyncError', 'Config', 'PreprocessConfig', 'ModelConfig', 'model_config', 'atomic_path',
-           'save_json', 'load_json', 'sha256_file', 'versions', 'provenance', 'cache_dir', 'keep_memory']
+           'only_one', 'save_json', 'load_json', 'sha256_file', 'versions', 'provenance', 'cache_dir', 'keep_memory']
 
 # %% ../nbs/00_config.ipynb #imports
 import contextlib, ctypes, dataclasses, functools, hashlib, importlib.metadata, json, logging, os, platform, sys, tempfile, time
@@ -140,6 +140,23 @@ def atomic_path(
         yield tmp
         os.replace(tmp, path)
     finally: tmp.unlink(missing_ok=True)
+
+# %% ../nbs/00_config.ipynb #only-one
+@contextlib.contextmanager
+def only_one(
+    folder:str|Path, # Made if need be
+):
+    "Hold the folder's lock; raises `LipsyncError` when another process has it"
+    path = Path(folder)/'.lock'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, 'a+') as lock:
+        try:
+            import fcntl
+            fcntl.flock(lock, fcntl.LOCK_EX|fcntl.LOCK_NB)
+        except ImportError: pass # Windows: nobody is kept out
+        except OSError: raise LipsyncError(f"{folder}: another run is at work here", "wait for it, or stop it first") from None
+        try: yield
+        finally: path.unlink(missing_ok=True)
 
 # %% ../nbs/00_config.ipynb #json
 def save_json(path:str|Path, obj):

@@ -16,7 +16,7 @@ from .data.engine import preprocess_corpus, summary_table
 from .data.synth import make_corpus
 from .dub.dub import dub_video
 from .evaluate.measures import contact_sheet, follow, landmark_distance, side_by_side, track_opening
-from .evaluate.report import Page, plot_history, plot_tracks
+from .report import Page, plot_history, plot_tracks
 from .train.learner import fit
 from .train.monitor import read_history
 from .train.stages import train_config

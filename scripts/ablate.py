@@ -22,13 +22,14 @@ from lipsync.testing import n_params
 from lipsync.train.checkpoints import load_generator
 from lipsync.train.expert import fit_expert
 from lipsync.train.gan import generate
-from lipsync.train.learner import build, fit_datasets
+from lipsync.train.learner import fit_datasets
 from lipsync.train.loaders import accelerator, open_data
 from lipsync.train.losses import laplacian_pyramid
 from lipsync.train.metrics import psnr
 from lipsync.train.monitor import sample_sheet, save_png
 from lipsync.train.predictor import SoundDataset, fit_predictor, load_predictor
 from lipsync.train.stages import train_config
+from lipsync.train.steps import build
 from torch.utils.data import DataLoader, default_collate
 
 SIZES = {64: dict(), 96: dict(image_size=96, face_size=192, base_grid=6, mouth_channels=(48,32,24,16), sync_size=96, skip_channels=(12,16,24,32,32))}

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['REDUCED', 'REFERENCES', 'REACH', 'POSE', 'DAMAGE', 'FrameCache', 'WindowIndex', 'LipSyncDataset', 'head_pose',
-           'similar_pose', 'DamageLog', 'PersonSampler', 'choose_workers']
+           'similar_pose', 'DamageLog', 'Places', 'PersonSampler', 'choose_workers']
 
 # %% ../../nbs/18_data.dataset.ipynb #imports
 import copy, hashlib, json, math, os, tempfile, time, weakref
@@ -396,22 +396,21 @@ def set_epoch(self:LipSyncDataset, epoch:int):
         log.warning(f"{self.folder}: {len(bad)} of {len(self.index.file)} files damaged, {self.replaced} items replaced so far; new: {', '.join(new[:5])}{' …' if len(new) > 5 else ''}")
     self.told.update(bad)
 
-# %% ../../nbs/18_data.dataset.ipynb #person
-class PersonSampler(Sampler):
-    "Order of an epoch in which every person comes equally often: a function of (seed, epoch), from any place on, shared out to processes"
+# %% ../../nbs/18_data.dataset.ipynb #places
+class Places(Sampler):
+    "Base of the samplers: an epoch's order, from any place on, shared out to processes; subclasses say the order"
     def __init__(self,
-        persons:np.ndarray, # Person of each item, [n], e.g. `dataset.persons`
-        batch_size:int=1,   # Of each process; only whole batches are given
+        n:int,            # Samples to choose from
+        batch_size:int=1, # Of each process; only whole batches are given
         seed:int=0,
         epoch:int=0,
-        start:int=0,        # Samples of this epoch that all processes together have consumed
-        rank:int=0,         # This process
-        world:int=1,        # Processes
-    ):
-        self.persons,self.batch_size,self.seed,self.epoch,self.start,self.rank,self.world = np.asarray(persons),batch_size,seed,epoch,start,rank,world
-        self.n = len(self.persons) # Length of an epoch before it is cut to whole batches
+        start:int=0,      # Samples of this epoch that all processes together have consumed
+        rank:int=0,       # This process
+        world:int=1,      # Processes
+    ): self.n,self.batch_size,self.seed,self.epoch,self.start,self.rank,self.world = n,batch_size,seed,epoch,start,rank,world
 
     def set(self, epoch:int, start:int=0): self.epoch,self.start = epoch,start
+    def order(self): raise NotImplementedError # `total` item numbers, those of all processes
 
     @property
     def total(self) -> int:
@@ -421,6 +420,16 @@ class PersonSampler(Sampler):
 
     def __iter__(self): return (int(i) for i in self.order()[self.start:][self.rank::self.world][:len(self)])
     def __len__(self): return max(0, self.total-self.start)//self.world//self.batch_size*self.batch_size
+
+# %% ../../nbs/18_data.dataset.ipynb #person
+class PersonSampler(Places):
+    "Order of an epoch in which every person comes equally often"
+    def __init__(self,
+        persons:np.ndarray, # Person of each item, [n], e.g. `dataset.persons`
+        *args, **kwargs     # As of `Places`, from `batch_size` on
+    ):
+        self.persons = np.asarray(persons)
+        super().__init__(len(self.persons), *args, **kwargs)
 
 # %% ../../nbs/18_data.dataset.ipynb #person-order
 def _laps(rng, n:int, m:int) -> np.ndarray:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 import cv2, psutil
 from tqdm import tqdm
-from ..config import LipsyncError, PreprocessConfig, load_json, log, provenance, save_json
+from ..config import LipsyncError, PreprocessConfig, load_json, log, only_one, provenance, save_json
 from ..console import emit, fmt_bytes, fmt_time, plural, printable
 from .align import mfa_prealign
 from .preprocess import OutputError, Report, is_complete, preprocess_video, report_of
@@ -174,18 +174,13 @@ def _clear(output):
 def _own(output):
     "Keep a second run out of the same folder, and leave nothing half-written in it"
     output = Path(output)
-    try: output.mkdir(parents=True, exist_ok=True); lock = open(output/'.lock', 'a+')
+    try: output.mkdir(parents=True, exist_ok=True); (output/'.lock').touch()
     except OSError as e: raise OutputError(f"{output}: can't be written: {e.strerror}", "give another --output") from None
-    with lock:
-        try:
-            import fcntl
-            fcntl.flock(lock, fcntl.LOCK_EX|fcntl.LOCK_NB)
-        except ImportError: pass # Windows: nobody is kept out
-        except OSError: raise LipsyncError(f"{output}: another run is at work here", "wait for it, or stop it first") from None
+    with only_one(output):
         _clear(output)
         try: yield
         finally:
-            with contextlib.suppress(OSError): _clear(output); (output/'.lock').unlink(missing_ok=True)
+            with contextlib.suppress(OSError): _clear(output)
 
 # %% ../../nbs/17b_data.engine.ipynb #preflight
 def _sample(

@@ -18,10 +18,10 @@ from ..models.lipsync import load_model, model_header, save_model
 from ..models.syncnet import SyncDiscriminator, best_offsets, in_sync_accuracy, in_sync_counts, places, sync_terms
 from .doctor import Diagnosis, Plateau, examine
 from .gan import grad_norm, same_start, sync_grads
-from .loaders import Loaders, accelerator, open_data, seed_for
+from .loaders import Loaders, accelerator, open_data, own, seed_for
 from .metrics import Means
 from .monitor import History, read_history
-from .stages import TrainConfig, train_config
+from .stages import TrainConfig, parse_settings, train_config
 
 # %% ../../nbs/37_train.expert.ipynb #vary
 def vary(
@@ -152,15 +152,16 @@ def train_sync(
     seed:int=0,                  # Of weights, order and windows
     cpu:bool=False,              # Stay off the GPU
     doctor:bool=True,            # Examine data and settings first
+    set:str='',                  # Any other setting by name, as in --set stride=75,val_sequences=500
 ):
     "Train the sync expert that supervises stage 2, and say how good it is on held-out clips"
-    cfg = train_config(preset, expert_epochs=epochs, expert_batch=batch_size, expert_lr=lr, num_workers=num_workers, seed=seed)
+    cfg = train_config(preset, **dict(expert_epochs=epochs, expert_batch=batch_size, expert_lr=lr, num_workers=num_workers, seed=seed) | parse_settings(set))
     mcfg, acc = model_config(cfg.model, **({'sync_window': window} if window else {})), accelerator(cpu)
     if window: cfg = cfg.replace(expert_length=max(cfg.expert_length, 2*window+1))
     if (out := Path(checkpoint_dir)/'sync.safetensors').exists(): raise LipsyncError(f"{out}: is there already", "remove it to train another, or choose another --checkpoint_dir")
     data = open_data(data_dir, mcfg, cfg.expert_length, cfg)
     found = ask_doctor(*data, cfg, mcfg, acc) if doctor else Diagnosis([])
-    out = fit_expert(cfg, mcfg, *data, checkpoint_dir, acc, found)
+    with own(checkpoint_dir, acc): out = fit_expert(cfg, mcfg, *data, checkpoint_dir, acc, found)
     if acc.is_main_process: print(f"done: {out}\n{outcome(model_header(out)['meta'], found)}")
 
 # %% ../../nbs/37_train.expert.ipynb #ask
