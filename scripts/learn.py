@@ -7,9 +7,9 @@
 PROCESSED is a folder of `lipsync preprocess --auto_split`. Both can be killed and started again, and add their part to benchmarks/results/learns.json (--results).
 `overfit`: `base`, its widths untouched, at a smaller picture (--size): trained on one clip, measured on it, PSNR.
 `stages`: the `tiny` widths at 96 pixels, expert first, then coarse, sync, full; val/l1 by stage, and how often the expert finds the right moment (within a frame, among 15) in mouths
-generated for held-out sentences, against the truth, a copy of the first frame, and a generator that was given the sound of another sentence.
+generated for held-out sentences, against the truth, a copy of the first frame, and a generator that was given the sound of another sentence; by the expert that taught the generator, and by one that it never met.
 """
-import argparse, os, sys, time
+import argparse, sys
 from pathlib import Path
 import torch
 
@@ -18,13 +18,14 @@ sys.path.insert(0, str(ROOT))
 from lipsync.config import keep_memory, load_json, model_config, provenance, save_json
 from lipsync.data.dataset import LipSyncDataset
 from lipsync.models.syncnet import best_offsets
-from lipsync.testing import n_params
+from lipsync.testing import correlation, n_params
 from lipsync.train.checkpoints import load_generator
 from lipsync.train.expert import fit_expert, load_expert
 from lipsync.train.gan import generate
 from lipsync.train.learner import fit_datasets
 from lipsync.train.loaders import accelerator, open_data
 from lipsync.train.losses import in_sync_loss
+from lipsync.train.metrics import psnr
 from lipsync.train.monitor import read_history
 from lipsync.train.stages import stages, train_config
 from torch.utils.data import DataLoader, default_collate
@@ -38,6 +39,15 @@ def link(files, folder:Path):
     for f in files:
         if not (folder/f.name).exists(): (folder/f.name).symlink_to(f.resolve())
 
+@torch.no_grad()
+def lips_compared(model, b) -> dict:
+    "PSNR of the whole crop and of the lips, how far the dark inside of the mouth follows the truth, and how much the lips move, of generated mouths and of a picture that never changes"
+    real, S = b['mouths'], b['mouths'].shape[-1]
+    def lips(x): return x[..., S*11//32:S*19//32, S*5//16:S*11//16]
+    def dark(x): return (lips(x).mean(2)<-.35).float().mean((2,3))
+    of = dict(truth=real, generated=generate(model, b), still=real.mean(1, keepdim=True).expand_as(real))
+    return {k: dict(psnr=psnr(y, real), lips_psnr=psnr(lips(y), lips(real)), dark=correlation(dark(y), dark(real)), moves=float(lips(y).std(1).mean()/lips(real).std(1).mean())) for k,y in of.items()}
+
 def overfit(clip:Path, out:Path, size:int, epochs:int, lr:float) -> dict:
     "`base` on one clip"
     for part in ('train','val'): link([clip], out/'data'/part)
@@ -47,8 +57,9 @@ def overfit(clip:Path, out:Path, size:int, epochs:int, lr:float) -> dict:
     data = open_data(out/'data', mcfg, cfg.seq_length, cfg)
     fit_datasets(cfg, mcfg, *data, out/'run', acc=acc)
     h = read_history(out/'run'); rows = [r for r in h if 'val/psnr' in r]
-    from lipsync.models.lipsync import CompleteLipSyncModel
-    return dict(size=size, params=n_params(CompleteLipSyncModel(mcfg)), steps=h[-1]['step'], frames=len(data[0])*cfg.seq_length, psnr=rows[-1]['val/psnr'], l1=rows[-1]['val/l1'], sharpness=rows[-1]['val/sharpness'],
+    model, clip = load_generator(out/'run'/'last.pt')[0], LipSyncDataset(out/'data'/'val', train=False, seq_length=75, image_size=mcfg.image_size, face_size=mcfg.face_size)
+    b = default_collate([clip[0]])
+    return dict(size=size, params=n_params(model), lips=lips_compared(model, b), steps=h[-1]['step'], frames=len(data[0])*cfg.seq_length, psnr=rows[-1]['val/psnr'], l1=rows[-1]['val/l1'], sharpness=rows[-1]['val/sharpness'],
         seconds=sum(r['seconds'] for r in h), curve=[(r['step'], r['val/psnr']) for r in rows], train=cfg.to_dict(), device=str(acc.device))
 
 @torch.no_grad()
@@ -76,10 +87,12 @@ def three_stages(data_dir:Path, person:str, out:Path, epochs:int) -> dict:
     if not (run/'sync.safetensors').exists(): fit_expert(cfg, mcfg, *open_data(out/'data', mcfg, cfg.expert_length, cfg.replace(stride=0)), run, acc)
     data = open_data(out/'data', mcfg, cfg.seq_length, cfg)
     fit_datasets(cfg, mcfg, *data, run, acc=acc)
-    expert, clips = load_expert(run, acc), LipSyncDataset(out/'data'/'val', train=False, seq_length=75, image_size=mcfg.image_size, face_size=mcfg.face_size)
-    result = {s.name: judged(load_generator(run/f'best_model_{s.name}.pt')[0], expert, clips) for s in stages(cfg)}
+    if not (out/'judge'/'sync.safetensors').exists(): fit_expert(cfg.replace(seed=1), mcfg, *open_data(out/'data', mcfg, cfg.expert_length, cfg.replace(stride=0)), out/'judge', acc)
+    expert, judge, clips = load_expert(run, acc), load_expert(out/'judge', acc), LipSyncDataset(out/'data'/'val', train=False, seq_length=75, image_size=mcfg.image_size, face_size=mcfg.face_size)
+    of = {s.name: load_generator(run/f'best_model_{s.name}.pt')[0] for s in stages(cfg)}
     return dict(person=person, train_clips=len(list((out/'data'/'train').glob('*.parquet'))), val_clips=len(clips), expert=dict(expert.meta), history=read_history(run), sync_history=[{k: v for k,v in r.items()} for r in read_history(run/'sync_history.jsonl')],
-        judged=result, train=cfg.to_dict(), model=mcfg.to_dict(), device=str(acc.device))
+        seconds=sum(r['seconds'] for r in [*read_history(run), *read_history(run/'sync_history.jsonl')]),
+        judged={k: judged(g, expert, clips) for k,g in of.items()}, judged_by_another={k: judged(g, judge, clips) for k,g in of.items()}, judge=dict(judge.meta), train=cfg.to_dict(), model=mcfg.to_dict(), device=str(acc.device))
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -87,11 +100,11 @@ def main():
     p.add_argument('--clip', type=Path, help='overfit: a processed file'); p.add_argument('--data_dir', type=Path, help='stages: a processed folder'); p.add_argument('--person', default='s1')
     p.add_argument('--out', type=Path, required=True); p.add_argument('--size', type=int, default=128, choices=BASE_AT); p.add_argument('--epochs', type=int); p.add_argument('--lr', type=float, default=1e-3)
     p.add_argument('--results', type=Path, default=ROOT/'benchmarks'/'results'/'learns.json')
-    a = p.parse_args(); keep_memory(); start = time.time()
-    part = overfit(a.clip, a.out, a.size, a.epochs or 120, a.lr) if a.what=='overfit' else three_stages(a.data_dir, a.person, a.out, a.epochs or 12)
-    part |= dict(wall=time.time()-start, threads=torch.get_num_threads(), provenance=provenance())
+    a = p.parse_args(); keep_memory()
+    part = overfit(a.clip, a.out, a.size, a.epochs or 240, a.lr) if a.what=='overfit' else three_stages(a.data_dir, a.person, a.out, a.epochs or 12)
+    part |= dict(threads=torch.get_num_threads(), provenance=provenance())
     save_json(a.results, (load_json(a.results) if a.results.exists() else {}) | {a.what: part})
     print({k: v for k,v in part.items() if isinstance(v, (int,float,str))})
-    if a.what=='stages': print(*part['judged'].items(), sep='\n')
+    if a.what=='stages': print(*part['judged_by_another'].items(), sep='\n')
 
 if __name__ == '__main__': main()

@@ -115,8 +115,8 @@ def _backward(self:GANSteps, which:str, loss):
     for p in getattr(self.gan, which).parameters():
         if p.requires_grad: p.grad = torch.full_like(p, math.nan)
 
-def _finish(self:GANSteps, which:str, stage:Stage, place:float, parts:dict, batches:list) -> float:
-    "The step of optimiser `which` with the gradients that are there; returns their norm. Raises `TrainingBroke` before anything changes"
+def _finish(self:GANSteps, which:str, stage:Stage, place:float, parts:dict, batches:list) -> dict:
+    "The step of optimiser `which` with the gradients that are there; their norm as a figure. Raises `TrainingBroke` before anything changes"
     net, opt, scaler = getattr(self.gan, which), self.opts[which], self.scalers[which]
     for group in opt.param_groups: group['lr'] = getattr(self.cfg, f'lr_{which}')*lr_factor(self.cfg, place)
     sync_grads(net, self.acc)
@@ -124,7 +124,7 @@ def _finish(self:GANSteps, which:str, stage:Stage, place:float, parts:dict, batc
     norm = grad_norm(net, self.cfg.grad_clip)
     if not math.isfinite(norm): self.broken(which, stage, place, parts, batches)
     scaler.step(opt); scaler.update()
-    return norm
+    return {f'grad_norm_{which}': norm} if math.isfinite(norm) else {} # an overflow of fp16: the scaler has skipped the step
 
 GANSteps._backward, GANSteps._finish = _backward, _finish
 
@@ -160,7 +160,7 @@ def _critic_step(self:GANSteps, batches:list, stage:Stage, place:float) -> dict:
         loss, out = self._critic_terms(stage, place, fake, b, noise[:,0])
         self._backward('d', loss*share)
         figures.add(out, share)
-    return figures.floats() | dict(grad_norm_d=self._finish('d', stage, place, figures, batches))
+    return figures.floats() | self._finish('d', stage, place, figures, batches)
 
 GANSteps._fake, GANSteps._critic_terms, GANSteps.critic_step = _fake, _critic_terms, _critic_step
 
@@ -178,7 +178,7 @@ def _generator_step(self:GANSteps, batches:list, stage:Stage, place:float) -> di
     self.gan.d.requires_grad_(True)
     norm = self._finish('g', stage, place, figures, batches)
     self.ema.update(self.gan.g)
-    return figures.floats() | dict(grad_norm_g=norm)
+    return figures.floats() | norm
 
 GANSteps.generator_step = _generator_step
 
