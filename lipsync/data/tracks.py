@@ -112,9 +112,10 @@ def _landmarker():
 class FaceFollower:
     "Faces of a video, frame by frame"
     def __init__(self,
-        max_faces:int=4 # Faces followed at most; 1 saves the counting
+        max_faces:int=4, # Faces followed at most; 1 saves the counting
+        count_every:int=COUNT_EVERY # Frames between two counts
     ):
-        self.max_faces, self.find = max_faces, _landmarker()
+        self.max_faces, self.count_every, self.find = max_faces, count_every, _landmarker()
         self.find.reset()
         self.times, self.changes, self.faces, self.measured = [], [], [], 0 # `faces`: {number: landmarks} of each frame
         self.looks = [] # (frame, number, pixels around the mouth as `_look` shows them), one a block
@@ -136,7 +137,7 @@ def _add(self,
         thumb = _thumb(rgb)
         shots.append(_Shot(t, rgb, 0. if self._thumb is None else float(np.abs(thumb-self._thumb).mean())))
         self._thumb, self._count = thumb, self._count-1
-        if self.max_faces > 1 and (self._count < 0 or shots[-1].change > CHANGED): self._boxes, self._count = self.find.faces_in(rgb), COUNT_EVERY
+        if self.max_faces > 1 and (self._count < 0 or shots[-1].change > CHANGED): self._boxes, self._count = self.find.faces_in(rgb), self.count_every
     every = len(self._boxes) > 1 or self._last is None or max(s.change for s in shots) > CHANGED or self._luck < .1
     for s in shots if every else shots[-1:]: self._measure(s)
     if not every:

@@ -7,7 +7,7 @@ __all__ = ['PHOTOS', 'MIN_TRACK', 'AI_MARK', 'Source', 'speech_at', 'pace', 'Ref
            'track_mouths', 'DubReport', 'dub_video', 'dub']
 
 # %% ../../nbs/41_dub.dub.ipynb #imports
-import dataclasses, math, time
+import dataclasses, math, tempfile, time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice, repeat, tee
@@ -20,7 +20,10 @@ from ..data.audio import log_mel, mel_windows, voice_activity
 from ..data.face import mouth_opening, warp
 from ..data.tracks import FaceTrack, follow_face
 from ..data.visemes import SILENCE
+from ..console import emit
 from .compose import Composer, mouth_masks
+from .faces import Photos, choose, preflight, scan
+from .output import EspeakSpeaker, spoken
 from ..media import AAC_RATES, MediaError, VideoWriter, probe, read_audio, read_frames
 from ..models.fast import optimise
 from ..models.hub import is_address
@@ -284,9 +287,13 @@ def _transcript(audio, text, transcript):
     return find_transcript(transcript)[0], None
 
 # %% ../../nbs/41_dub.dub.ipynb #follow
-def _follow(source, cfg, bar, rep):
-    "First pass: the face track; fills the report"
-    tr = follow_face(source, cfg, bar.update)
+def _follow(source, cfg, bar, rep, who):
+    "First pass: the track of the face that speaks, or of the one that is chosen; fills the report"
+    if who is None: tr = follow_face(source, cfg, bar.update)
+    else:
+        scene = scan(source, cfg, bar.update); k, *more = choose(scene, who)
+        if more: raise LipsyncError(f"'{who}' are {1+len(more)} faces, and there is one sound", "choose one: left, right, largest, speaker, or a number from the left")
+        tr = scene.track(k, cfg)
     if not len(tr.times): raise LipsyncError(f"{source.path}: no frame could be decoded", "copy or record it again")
     if tr.track.max() < 0: raise LipsyncError(f"{source.path}: no face found in it", "give a video or photo whose face can be seen")
     rep.frames, rep.tracks = len(tr.times), int(tr.track.max()+1)
@@ -295,7 +302,7 @@ def _follow(source, cfg, bar, rep):
 
 # %% ../../nbs/41_dub.dub.ipynb #dub-video
 def dub_video(
-    face:str|Path,       # Video or photo
+    face:str|Path,       # Video, photo, or folder of photos
     audio:str|Path,      # Any file with the new speech
     checkpoint,          # Checkpoint file, folder or address of a model, a `CompleteLipSyncModel`, or a function as `from_model` makes
     out:str|Path,        # The mp4 to write
@@ -305,6 +312,7 @@ def dub_video(
     progress:bool=False, # Show a bar
     transcript:Path=None,# What is said, in a file
     device:str=None,     # Where the generator runs; a GPU if there is one
+    who:str=None,        # Whose mouth, see `choose`; in the end the one that speaks
 ) -> DubReport:
     "Put the speech of `audio` into the mouth of `face`"
     start, cfg = time.time(), PreprocessConfig()
@@ -313,10 +321,10 @@ def dub_video(
     found, grid = _transcript(audio, text, transcript)
     speech = read_audio(audio, cfg.audio_sr)
     if not len(speech): raise MediaError(f"{audio}: its sound is empty", "give a file with speech")
-    source, generate = Source(face, len(speech)/cfg.audio_sr), _generator(checkpoint, device)
+    source, generate = (Photos if Path(face).is_dir() else Source)(face, len(speech)/cfg.audio_sr), _generator(checkpoint, device)
     rep = DubReport(str(face), str(audio), str(out), width=source.width, height=source.height, fps=round(source.fps, 4))
     with tqdm(total=2*source.frames, desc=f"dub {Path(out).name}", unit='frame', disable=not progress) as bar:
-        tr, (every, between) = _follow(source, cfg, bar, rep), pace(source.fps)
+        tr, (every, between) = _follow(source, cfg, bar, rep, who), pace(source.fps)
         sound, sr = _sound(audio, float(tr.times[-1]) + 1/source.fps, rep)
         mels, vis, al = speech_at(speech, _times_between(tr.times, between), found, grid, cfg, voice, _predictor(checkpoint, device), every)
         refs, crops = references(source, tr, getattr(generate, 'mouths', 0), cfg), _crops(source, tr, cfg.mouth_size)
@@ -327,19 +335,30 @@ def dub_video(
 
 # %% ../../nbs/41_dub.dub.ipynb #command
 def dub(
-    face:Path,         # Video or photo of the person
-    audio:Path,        # File with the new speech (wav, mp3, mp4, …)
+    face:Path,         # Video or photo of the person, or a folder of photos
     checkpoint:str,    # Trained generator: a checkpoint .pt, a folder of `lipsync export`, or its address (https, hf://owner/repo)
     out:Path,          # The mp4 to write
+    audio:Path=None,   # File with the new speech (wav, mp3, mp4, …); if there is none, a voice says --text
     text:str=None,     # What is said, for exact lips; a transcript beside the audio is found by itself
     transcript:Path=None, # The same in a file (.txt, .lab, .srt, .TextGrid)
     voice:str='en-us', # Language of the text, as an espeak voice
+    who:str=None,      # Which face: speaker, left, right, largest, or a number from the left; the one that speaks if not given
     crf:int=18,        # H.264 quality: 0 is lossless, 18 looks like the source, 51 is worst
     report:Path=None,  # Also write what was done as JSON
     device:str=None,   # cpu or cuda; a GPU is used where there is one
+    dry_run:bool=False, # Only look: faces, their states, expected time and memory, problems
+    json:bool=False,   # Print that as JSON
 ) -> int:
     "Put new speech into a video or a photograph. The output has the source's frames, size and rate, and a mark that it is AI-generated"
-    rep = dub_video(face, audio, checkpoint, out, text, voice, crf, True, transcript, device)
+    if audio is None and not text: raise LipsyncError("nothing to say", "give --audio FILE, or --text '…' for a synthetic voice")
+    with tempfile.TemporaryDirectory() as d:
+        said = None if audio else text
+        if said: audio, text = spoken(said, EspeakSpeaker(voice), Path(d)/'speech'), None
+        if dry_run:
+            pre = preflight(face, audio, who or 'speaker', out, _generator(checkpoint, device), crf)
+            emit(pre.to_dict(), json, lambda _: pre.show()); return int(not pre.ok)
+        rep = dub_video(face, audio, checkpoint, out, text, voice, crf, True, transcript, device, who)
+    if said: rep.audio = f"said by espeak, voice {voice}"
     if rep.note: print(f"note: {rep.note.strip()}")
     print(f"{rep.dubbed} of {rep.frames} frames dubbed, {rep.width}x{rep.height} at {rep.fps:.2f} fps, phones by {rep.aligner}, {rep.seconds} s -> {out}")
     if report: save_json(report, dict(dataclasses.asdict(rep), checkpoint=str(checkpoint), mark=AI_MARK, provenance=provenance(config=PreprocessConfig())))
