@@ -679,7 +679,7 @@ def glances(
     info, seen, stop = probe(path), set(), time.perf_counter()+PATIENCE
     if info.frames*info.width*info.height < 3e8 and n > 1:
         try: yield from _at_once(path, info, n, frames)
-        except av.FFmpegError: pass
+        except (av.FFmpegError, MediaError): pass # it breaks off: what came before will do
         return
     for t in (np.array(_spread_out(n))+.5)/n*info.duration:
         if time.perf_counter() < stop and (got := _glance(path, t, frames, patience, seen)): yield t, got
@@ -727,6 +727,21 @@ def _uneven(path, most=300):
         pts = sorted(p.pts for p in islice(c.demux(s), most) if p.pts is not None)
         d = np.diff(pts)*float(s.time_base)
     return float(np.percentile(d, 98)-np.percentile(d, 2))/max(float(np.median(d)), 1e-9) if len(d) > 3 else 0.
+
+def _missing(path, seconds):
+    "Seconds at the end of which the header speaks and no packet is there: a file that was cut off"
+    back = 2.
+    while True:
+        with _opened(path) as c:
+            s, last = _stream(c, 'video'), None
+            try:
+                c.seek(int(max(0., seconds-back)/s.time_base)+(s.start_time or 0), stream=s)
+                for p in c.demux(s):
+                    if p.pts is not None: last = max(last or 0, p.pts+(p.duration or 0)-(s.start_time or 0))
+            except av.FFmpegError: pass # it breaks off here: what was read before is what there is
+            if last is not None: return max(0., seconds-float(last*s.time_base))
+        if back > seconds: return seconds
+        back *= 4
 
 # %% ../../nbs/40b_dub.faces.ipynb #looks
 def _look_over(path, photos, max_faces, cfg, sound):
@@ -846,6 +861,7 @@ def _face_problems(face, seen, who, n):
     P = Problem
     if not seen: yield P('error', f"no face in {plural(n, 'moment')} looked at", "give a video or photo whose face can be seen"); return
     if face['rotation']: yield P('note', f"the video is stored turned by {face['rotation']} degrees", "it is dubbed upright")
+    if face['missing'] > .5: yield P('warning', f"the video breaks off: the last {face['missing']:.1f} s of {face['seconds']:.1f} s are not in the file", "copy it again, or take what is there: it is dubbed up to there")
     if face['uneven'] > .5: yield P('note', "the frame rate varies", "every frame keeps its own time")
     if len(seen) > 1 and who == 'speaker': yield P('warning' if not face['sound'] else 'note', f"{len(seen)} faces" + (" and no sound that tells who speaks: the largest is taken" if not face['sound'] else ": whose lips go with the video's own sound is dubbed"), "choose with left, right, largest, all or a number")
 
@@ -912,7 +928,7 @@ def _video(path):
     "What is known of a video's header"
     i = probe(path)
     if not i.has_video: raise MediaError(f"{path}: no picture in it", "give a video, a photo, or a folder of photos")
-    return dict(path=str(path), kind='video', width=i.width, height=i.height, fps=float(i.fps), frames=i.frames, seconds=i.duration, rotation=i.rotation, uneven=_uneven(path), sound=i.has_audio)
+    return dict(path=str(path), kind='video', width=i.width, height=i.height, fps=float(i.fps), frames=i.frames, seconds=i.duration, rotation=i.rotation, uneven=_uneven(path), missing=_missing(path, i.duration), sound=i.has_audio)
 
 def _sound(path, who, cfg):
     "What is known of a new sound"
@@ -956,7 +972,7 @@ def preflight(
     sounds = [_sound(p, w, cfg) for w, p in given.items()]
     photos = Photos(face, max((s['seconds'] for s in sounds), default=0) or 1) if is_photos(face) else None
     if not photos and not Path(face).exists(): raise LipsyncError(f"{face}: no such file", "give a video, a photo, or a folder of photos")
-    info = _video(face) if not photos else dict(path=str(face), kind=plural(len(photos.files), 'photo'), width=photos.width, height=photos.height, fps=photos.fps, frames=photos.frames, seconds=photos.frames/photos.fps, rotation=0, uneven=0., sound=False)
+    info = _video(face) if not photos else dict(path=str(face), kind=plural(len(photos.files), 'photo'), width=photos.width, height=photos.height, fps=photos.fps, frames=photos.frames, seconds=photos.frames/photos.fps, rotation=0, uneven=0., missing=0., sound=False)
     found = _look_over(face, photos, max_faces, cfg, info['sound'])
     seen = _faces_seen(*found, (info['width'], info['height']), max_faces)
     picks = [_likely(seen, w) for w in given or {who: None}]

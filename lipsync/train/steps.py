@@ -9,6 +9,7 @@ __all__ = ['build', 'GANSteps', 'sample_noise', 'hide_visemes', 'Figures', 'Trai
 # %% ../../nbs/36b_train.steps.ipynb #imports
 import contextlib, math
 import torch
+from fastcore.basics import patch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 from ..config import LipsyncError, ModelConfig
@@ -53,13 +54,15 @@ class GANSteps:
         return torch.autocast(self.acc.device.type, dict(bf16=torch.bfloat16, fp16=torch.float16).get(self.cfg.amp), enabled=self.cfg.amp!='no')
 
 # %% ../../nbs/36b_train.steps.ipynb #state
-def _state(self:GANSteps) -> dict:
+@patch
+def state(self:GANSteps) -> dict:
     "All that changes, as tensors and plain values"
     return dict(step=self.n, critic_batches=self.critic_steps, generator_state=self.gan.g.state_dict(), discriminator_state=self.gan.d.state_dict(),
         ema_state=self.ema.module.state_dict(), ema_n=self.ema.n, scaler_state={k: s.state_dict() for k,s in self.scalers.items()},
         **{f'opt_{k}_state': o.state_dict() for k,o in self.opts.items()})
 
-def _load(self:GANSteps,
+@patch
+def load(self:GANSteps,
     state:dict,             # As `state` gave it, or of an older checkpoint
     path:str='checkpoint',  # Where it comes from, for errors
 ):
@@ -69,8 +72,6 @@ def _load(self:GANSteps,
     for k,o in self.opts.items(): load_optimizer(o, state[f'opt_{k}_state'], path)
     for k,s in self.scalers.items(): s.load_state_dict(state.get('scaler_state', {}).get(k, {}))
     self.n, self.critic_steps = state.get('step', 0), state.get('critic_batches', 0)
-
-GANSteps.state, GANSteps.load = _state, _load
 
 # %% ../../nbs/36b_train.steps.ipynb #noise
 def sample_noise(
@@ -100,21 +101,22 @@ class Figures:
         v = list(self.sums.values())
         return dict(zip(self.sums, torch.stack([x.to(v[0].device) for x in v]).tolist())) if v else {}
 
-def _shares(self:GANSteps, batches:list):
+@patch
+def shares(self:GANSteps, batches:list):
     "(number, batch, its share of the samples, its noise [B,2]) for each batch of the step"
     sizes = [len(b['mels']) for b in batches]
     noise = sample_noise((self.cfg.seed, self.n), sum(sizes), self.acc.process_index, self.acc.num_processes).to(batches[0]['mels'].device)
     for i,(b,n,u) in enumerate(zip(batches, sizes, noise.split(sizes))): yield i, b, n/sum(sizes), u
 
-GANSteps.shares = _shares
-
 # %% ../../nbs/36b_train.steps.ipynb #apply
+@patch
 def _backward(self:GANSteps, which:str, loss):
     "Add the gradients of `loss`; all become nan where it is not a number"
     if torch.isfinite(loss): self.scalers[which].scale(loss).backward(); return
     for p in getattr(self.gan, which).parameters():
         if p.requires_grad: p.grad = torch.full_like(p, math.nan)
 
+@patch
 def _finish(self:GANSteps, which:str, stage:Stage, place:float, parts:dict, batches:list) -> dict:
     "The step of optimiser `which` with the gradients that are there; their norm as a figure. Raises `TrainingBroke` before anything changes"
     net, opt, scaler = getattr(self.gan, which), self.opts[which], self.scalers[which]
@@ -126,14 +128,14 @@ def _finish(self:GANSteps, which:str, stage:Stage, place:float, parts:dict, batc
     scaler.step(opt); scaler.update()
     return {f'grad_norm_{which}': norm} if math.isfinite(norm) else {} # an overflow of fp16: the scaler has skipped the step
 
-GANSteps._backward, GANSteps._finish = _backward, _finish
-
 # %% ../../nbs/36b_train.steps.ipynb #critic-step
+@patch
 def _fake(self:GANSteps, i:int, b:dict, gone):
     "Generated mouths for batch `i` of the step; dropout is the same however often it is asked for"
     torch.manual_seed(seed_for(self.cfg.seed, self.n, i, self.acc.process_index))
     with self.autocast(): return at_least_float32(generate(self.g, hide_visemes(b, gone)))
 
+@patch
 def _critic_terms(self:GANSteps, stage:Stage, place:float, fake, b:dict, alpha) -> tuple:
     "(the critic's loss on a batch, its figures)"
     cfg, real = self.cfg, b['mouths']
@@ -151,7 +153,8 @@ def _critic_terms(self:GANSteps, stage:Stage, place:float, fake, b:dict, alpha) 
         loss = loss+cfg.w_viseme*out['d_viseme']
     return loss, out
 
-def _critic_step(self:GANSteps, batches:list, stage:Stage, place:float) -> dict:
+@patch
+def critic_step(self:GANSteps, batches:list, stage:Stage, place:float) -> dict:
     "One step of the critic over all batches; its figures"
     self.opts['d'].zero_grad(set_to_none=True)
     figures = Figures()
@@ -162,10 +165,9 @@ def _critic_step(self:GANSteps, batches:list, stage:Stage, place:float) -> dict:
         figures.add(out, share)
     return figures.floats() | self._finish('d', stage, place, figures, batches)
 
-GANSteps._fake, GANSteps._critic_terms, GANSteps.critic_step = _fake, _critic_terms, _critic_step
-
 # %% ../../nbs/36b_train.steps.ipynb #generator-step
-def _generator_step(self:GANSteps, batches:list, stage:Stage, place:float) -> dict:
+@patch
+def generator_step(self:GANSteps, batches:list, stage:Stage, place:float) -> dict:
     "One step of the generator over all batches, and of its running mean; its figures"
     self.opts['g'].zero_grad(set_to_none=True)
     self.gan.d.requires_grad_(False)
@@ -180,10 +182,9 @@ def _generator_step(self:GANSteps, batches:list, stage:Stage, place:float) -> di
     self.ema.update(self.gan.g)
     return figures.floats() | norm
 
-GANSteps.generator_step = _generator_step
-
 # %% ../../nbs/36b_train.steps.ipynb #step
-def _step(self:GANSteps,
+@patch
+def step(self:GANSteps,
     batches:list,  # Batches of this step: `accumulate` of them, fewer at the end of an epoch
     stage:Stage,
     place:float,   # Place in the run, epochs
@@ -196,8 +197,6 @@ def _step(self:GANSteps,
         if due: figures |= self.generator_step(batches, stage, place)
     self.n += 1; self.critic_steps += stage.critic
     return figures
-
-GANSteps.step = _step
 
 # %% ../../nbs/36b_train.steps.ipynb #broke
 class TrainingBroke(LipsyncError):
@@ -213,7 +212,8 @@ def bad_inputs(b:dict) -> list: # ['mels of s1/bbaf2n@0', ...]
     "The inputs of a batch that hold something that is not a number"
     return [f'{k} of {name}' for k in ('mels','face','mouths') for name,x in zip(_names(b), b[k]) if not torch.isfinite(x).all()]
 
-def _broken(self:GANSteps, which:str, stage:Stage, place:float, parts, batches:list):
+@patch
+def broken(self:GANSteps, which:str, stage:Stage, place:float, parts, batches:list):
     "Say what broke; returns only if it was nothing but an overflow that fp16's scaler deals with"
     values = parts.floats()
     mine = dict(bad=[k for k,v in values.items() if not math.isfinite(v)], parts=values, batch=sum(map(_names, batches), []), inputs=sum(map(bad_inputs, batches), []))
@@ -224,8 +224,6 @@ def _broken(self:GANSteps, which:str, stage:Stage, place:float, parts, batches:l
     says = f"training broke down in step {self.n} (epoch {int(place)+1}, {stage.name}): not a number: {what}, on {', '.join(worst['batch'][:4])}" + (f"; the data are at fault: {', '.join(worst['inputs'][:3])}" if worst['inputs'] else '')
     fix = "mend that file (lipsync verify finds such), then start again" if worst['inputs'] else "nothing was stepped or saved: start again, from the checkpoint before if need be (--resume PATH), with half of --lr_g and --lr_d or --set grad_clip=1"
     raise TrainingBroke(says, fix, dict(step=self.n, epoch=int(place), stage=stage.name, says=says, **worst))
-
-GANSteps.broken = _broken
 
 # %% ../../nbs/36b_train.steps.ipynb #memory
 def out_of_memory(e:BaseException) -> bool:
