@@ -8,8 +8,9 @@ __all__ = ['ARC', 'NOSE_BASE', 'LIP_TOP', 'EYES_APART', 'GRAIN_MIX', 'Masks', 'm
 
 # %% ../../nbs/40_dub.compose.ipynb #imports
 import math, zlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 import cv2, numpy as np
+from fastcore.basics import patch
 from ..config import LipsyncError
 from ..data.face import CHIN, FACE_OVAL, LIPS_OUTER, apply, compose as chain, invert, warp
 
@@ -34,34 +35,7 @@ def _outline(
     side = .5*EYES_APART*.35 # the edge is lowest below the nose
     return np.concatenate([arc, [(mid-2*side, base-.01), (mid-side, edge), (mid+side, edge), (mid+2*side, base-.01)]])
 
-# %% ../../nbs/40_dub.compose.ipynb #masks
-class Masks:
-    "The soft masks of one track: `masks[i]` is float32 [size,size] in [0,1]"
-    def __init__(self,
-        outlines:np.ndarray,# [n,k,2] in the unit square of the mouth crop
-        lips:np.ndarray,    # [n,20,2] there; always covered
-        size:int=256,       # Side of a mask, pixels
-        feather:float=.028, # Sigma of the fading, as a share of the crop
-        border:float=.035,  # Where it fades out before the crop's border, as a share of the crop
-    ):
-        self.outlines, self.lips, self.size, self.sigma = outlines, lips, size, feather*size
-        x = (np.arange(size)+.5)/size
-        t = np.clip((np.minimum(x, 1-x)-1.5/size)/border, 0, 1)
-        self.window = np.float32(np.outer(*[t*t*(3-2*t)]*2))
-
-    def __len__(self): return len(self.outlines)
-
-    def __getitem__(self, i:int):
-        if not -len(self) <= i < len(self): raise IndexError(i)
-        n = self.size//2 # drawn small: it is smooth
-        hard, px = np.zeros((n,n), np.uint8), lambda p: (p*n*16-8).round().astype(np.int32)
-        cv2.fillPoly(hard, [px(self.outlines[i])], 255, cv2.LINE_AA, 4)
-        cv2.fillConvexPoly(hard, cv2.convexHull(px(self.lips[i])), 255, cv2.LINE_AA, 4)
-        soft = cv2.GaussianBlur(hard, (0,0), self.sigma/2).astype(np.float32)/255
-        soft = cv2.resize(soft, (self.size,)*2, interpolation=cv2.INTER_LINEAR)
-        return np.clip((soft-.02)/.96, 0, 1)*self.window
-
-# %% ../../nbs/40_dub.compose.ipynb #mouth-masks
+# %% ../../nbs/40_dub.compose.ipynb #over-time
 def _over_time(x, sigma):
     "[n,...] smoothed along its first axis"
     flat = np.ascontiguousarray(x.reshape(len(x), -1), np.float32)
@@ -72,22 +46,64 @@ def _lowest(drop, sigma):
     near = cv2.dilate(np.float32(drop)[:,None], np.ones((4*int(math.ceil(sigma))+1, 1), np.uint8))
     return _over_time(np.maximum(near, np.quantile(drop, .98)), sigma)[:,0]
 
-def mouth_masks(
-    landmarks:Iterable, # [478,2 or 3] of each frame of a track, frame pixels
-    transforms:Iterable,# [2,3] frame -> mouth crop of each frame
-    size:int=256,       # Side of that crop, pixels
-    sigma:float=6,      # Smoothing over time, frames
-    chin:float=.07,     # Room around the lowest chin, as a share of the crop
-) -> Masks:
-    "The soft regions of a track's mouth crops that are replaced, one for each frame"
-    pts = np.stack([(apply(M, lm)+.5)/size for lm,M in zip(landmarks, transforms)])
-    calm = _over_time(pts, sigma)
-    low = _lowest(pts[:,CHIN,1]-calm[:,CHIN,1], sigma)
-    out, lips = np.stack([_outline(p, room=chin) for p in calm]), calm[:,list(LIPS_OUTER)]
-    lip, at = lips[...,1].max(1)[:,None], calm[:,CHIN,1][:,None]
-    out[...,1] += low[:,None]*np.clip((out[...,1]-lip)/np.maximum(at-lip, .02), 0, 1) # grows from the lower lip to the chin
+# %% ../../nbs/40_dub.compose.ipynb #masks
+class Masks:
+    "The soft masks of one track: `masks[i]` is float32 [size,size] in [0,1]; quickest in the order of the frames"
+    def __init__(self,
+        landmarks:Sequence, # [478,2 or 3] of each frame of a track, frame pixels
+        transforms:Sequence,# [2,3] frame -> mouth crop of each frame
+        size:int=256,       # Side of a mask and of that crop, pixels
+        sigma:float=6,      # Smoothing over time, frames
+        chin:float=.07,     # Room around the lowest chin, as a share of the crop
+        feather:float=.028, # Sigma of the fading, as a share of the crop
+        border:float=.035,  # Where it fades out before the crop's border, as a share of the crop
+        block:int=500,      # Frames worked out together
+    ):
+        self.landmarks, self.transforms, self.size, self.sigma, self.chin, self.feather, self.block, self.now = landmarks, transforms, size, sigma, chin, feather*size, block, None
+        x = (np.arange(size)+.5)/size
+        t = np.clip((np.minimum(x, 1-x)-1.5/size)/border, 0, 1)
+        self.window = np.float32(np.outer(*[t*t*(3-2*t)]*2))
+        starts = range(0, len(self), block)
+        self.low = _lowest(np.concatenate([(p-c)[:,CHIN,1] for p,c in map(self._points, starts)]), sigma)
+
+    def __len__(self): return len(self.landmarks)
+
+    def _points(self, a):
+        "Points of the block from frame `a` in the unit square of the crop, and the same calmed over time, each [k,478,2]"
+        b, m = min(a+self.block, len(self)), int(3*self.sigma)+1
+        lo, hi = max(0, a-m), min(len(self), b+m)
+        pts = np.stack([(apply(self.transforms[i], self.landmarks[i])+.5)/self.size for i in range(lo, hi)])
+        return pts[a-lo:b-lo], _over_time(pts, self.sigma)[a-lo:b-lo]
+
+# %% ../../nbs/40_dub.compose.ipynb #mask-shape
+@patch
+def _shapes(self:Masks, a):
+    "Outlines [k,25,2] and lips [k,20,2] of the block from frame `a`"
+    _, calm = self._points(a)
+    out, lips = np.stack([_outline(p, room=self.chin) for p in calm]), calm[:,list(LIPS_OUTER)]
+    lip, at, low = lips[...,1].max(1)[:,None], calm[:,CHIN,1][:,None], self.low[a:a+len(calm),None]
+    out[...,1] += low*np.clip((out[...,1]-lip)/np.maximum(at-lip, .02), 0, 1) # grows from the lower lip to the chin
     mid = lips.mean(1, keepdims=True)
-    return Masks(out.astype(np.float32), (mid + (lips-mid)*1.2).astype(np.float32), size)
+    return out.astype(np.float32), (mid + (lips-mid)*1.2).astype(np.float32)
+
+@patch
+def __getitem__(self:Masks, i:int):
+    if not -len(self) <= i < len(self): raise IndexError(i)
+    a, j = divmod(i % len(self), self.block)
+    if self.now is None or self.now[0] != a: self.now = a, self._shapes(a*self.block)
+    _, (outlines, lips) = self.now
+    n = self.size//2 # drawn small: it is smooth
+    hard, px = np.zeros((n,n), np.uint8), lambda p: (p*n*16-8).round().astype(np.int32)
+    cv2.fillPoly(hard, [px(outlines[j])], 255, cv2.LINE_AA, 4)
+    cv2.fillConvexPoly(hard, cv2.convexHull(px(lips[j])), 255, cv2.LINE_AA, 4)
+    soft = cv2.GaussianBlur(hard, (0,0), self.feather/2).astype(np.float32)/255
+    soft = cv2.resize(soft, (self.size,)*2, interpolation=cv2.INTER_LINEAR)
+    return np.clip((soft-.02)/.96, 0, 1)*self.window
+
+# %% ../../nbs/40_dub.compose.ipynb #mouth-masks
+def mouth_masks(landmarks, transforms, **kw) -> Masks: # As for `Masks`, of which the first two may be any iterables
+    "The soft regions of a track's mouth crops that are replaced, one for each frame"
+    return Masks([*landmarks], [*transforms], **kw)
 
 # %% ../../nbs/40_dub.compose.ipynb #field
 def colour_field(
@@ -204,7 +220,7 @@ class Texture:
         power = lambda bands: [float(np.square(b[inside]).mean()) for b in bands]
         now = np.array([[*power(b), *n(b, *at)] for b,n in zip((gen, src), self.noise)])
         self.n += 1
-        self.seen += (now-self.seen)*max(1-self.memory, 1/max(1, self.n-1)) # the plain mean at first; the first frame alone doesn't tell noise from detail
+        self.seen = self.seen + (now-self.seen)*max(1-self.memory, 1/max(1, self.n-1)) # the plain mean at first; the first frame alone doesn't tell noise from detail
         return self.seen
 
     def __call__(self,
@@ -283,6 +299,26 @@ def _from(back, n, to):
 def compose(frame, mouth, M, mask, colour:bool=True, texture:bool=True) -> np.ndarray:
     "One frame by a `Composer` of its own"
     return Composer(colour=colour, texture=texture)(frame, mouth, M, mask)
+
+# %% ../../nbs/40_dub.compose.ipynb #composer-state
+@patch
+def state(self:Composer) -> dict: # Name: array
+    "All that the next frame hangs on"
+    t, out = self.texture, {} if self.field is None else dict(field=self.field)
+    if t: out |= dict(seen=np.asarray(t.seen, float), n=np.asarray(t.n))
+    for k, (bands, at, head) in enumerate(x.last for x in t.noise if x.last) if t else (): out |= {f'bands{k}': bands, f'at{k}': np.asarray(at), f'head{k}': np.asarray(head)}
+    return out
+
+@patch
+def load(self:Composer,
+    state:dict # From `state`
+) -> Composer:
+    "Go on where another left off"
+    self.field, t = state.get('field'), self.texture
+    if t and 'n' in state: t.seen, t.n = state['seen'], int(state['n'])
+    for k, x in enumerate(t.noise if t else ()):
+        if f'bands{k}' in state: x.last = state[f'bands{k}'], state[f'at{k}'], state[f'head{k}']
+    return self
 
 # %% ../../nbs/40_dub.compose.ipynb #seam
 def seam_energy(

@@ -27,7 +27,7 @@ from ..data.face import FACE_OVAL, LIP_GAP, LIPS_INNER, LIPS_OUTER, MOUTH_ENDS, 
 from ..data.sync import choose_speaker
 from ..data.tracks import CHANGED, COVERED_SECONDS, STRETCH, STRIDE, FaceFollower, FaceTrack, _jump, _stretches, _thumb, find_covered, find_cuts
 from .compose import Composer, mouth_masks
-from ..media import MediaError, VideoWriter, _blocks, _mono, _opened, _resample, _rgb, _stream, probe, read_audio, read_frames
+from ..media import MediaError, VideoTraits, VideoWriter, _blocks, _mono, _opened, _resample, _rgb, _stream, probe, read_audio, read_frames
 
 # %% ../../nbs/40b_dub.faces.ipynb #states
 STATES = ('speaking','silent','occluded','profile','absent')
@@ -67,7 +67,7 @@ class Photos:
         fps:float=25,        # Its frame rate
         each:float=None,     # Seconds for each photo; else they share the time equally
     ):
-        self.path, self.photo, self.note, self.fps = path if isinstance(path, list) else Path(path), None, '', fps
+        self.path, self.note, self.fps, self.traits = path if isinstance(path, list) else Path(path), '', fps, VideoTraits()
         self.files = self._files(self.path)
         first = _photo(self.files[0])
         (self.height, self.width), n = first.shape[:2], len(self.files)
@@ -94,6 +94,14 @@ class Photos:
         for i in range(self.frames):
             if self.shown(i) != last: last, img = self.shown(i), _fit(_photo(self.files[self.shown(i)]), self.width, self.height)
             yield i/self.fps, img
+
+    def pictures(self, start:int=0) -> Iterator[tuple]:
+        "(seconds, uint8 RGB [H,W,3], None) from frame `start` on"
+        return ((t, img, None) for t, img in islice(self, start, None))
+
+    def reader(self) -> Callable: # number -> uint8 RGB [H,W,3]
+        "Frames by their numbers"
+        return lambda i: _fit(_photo(self.files[self.shown(i)]), self.width, self.height)
 
 # %% ../../nbs/40b_dub.faces.ipynb #yaw
 YAW_GAIN = .75       # FaceMesh shows so much of a turn
@@ -508,7 +516,7 @@ class _Frames(Sequence):
     def __init__(self, n, make): self.n, self.make = n, make
     def __len__(self): return self.n
     def __getitem__(self, i):
-        if isinstance(i, slice): return [self[j] for j in range(*i.indices(self.n))]
+        if isinstance(i, slice): at = range(*i.indices(self.n)); return _Frames(len(at), lambda j: self.make(at[j]))
         if not -self.n <= i < self.n: raise IndexError(i)
         return self.make(int(i) % self.n)
 
