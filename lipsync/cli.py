@@ -32,7 +32,7 @@ COMMANDS = { # word: (module:function, one line)
     'runs':       ('lipsync.train.runs:runs', "runs with stage, epoch, best, speed, time and cost of what is left"),
     'report':     ('lipsync.train.runs:report', "a run's report.html: verdict, red flags, curves, samples"),
     'export':     ('lipsync.train.export:export', "a checkpoint -> safetensors with a model card, and ONNX"),
-    'dub':        ('lipsync.dub.dub:dub', "put new speech into a video or a photograph"),
+    'dub':        ('lipsync.dub.batch:dub', "put new speech into a video or a photograph, or into a list of them"),
 }
 
 # %% ../nbs/59_cli.ipynb #parts

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['Video', 'open_source', 'pace', 'Reference', 'references', 'from_model', 'track_mouths', 'Voice', 'DubReport',
-           'dub_video', 'dub']
+           'generator', 'identity', 'dub_video']
 
 # %% ../../nbs/41_dub.dub.ipynb #imports
-import contextlib, dataclasses, hashlib, shutil, tempfile, time
+import contextlib, hashlib, shutil, tempfile, time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice, repeat, tee, zip_longest
@@ -16,13 +16,12 @@ import cv2, numpy as np, soundfile, torch
 from fastcore.basics import patch
 from tqdm import tqdm
 from .. import __version__
-from ..config import LipsyncError, PreprocessConfig, log, only_one, provenance, save_json
+from ..config import LipsyncError, PreprocessConfig, log, only_one
 from ..data.face import mouth_opening, warp
 from ..data.tracks import FaceTrack
-from ..console import emit
 from .compose import Composer, Masks
-from .faces import Photos, Scene, assign, choose, is_photos, parse_faces, preflight, scan
-from .output import AI_MARK, EspeakSpeaker, Output, parts_of, sound_plan, spoken
+from .faces import Photos, Scene, assign, choose, is_photos, scan
+from .output import Output, parts_of, sound_plan
 from .speech import Mels, Sound, visemes_at, what_is_said
 from ..media import MediaError, audio_blocks, pictures, probe, video_traits, _decode, _rgb
 from ..models.fast import optimise
@@ -255,13 +254,16 @@ def _mixed(paths, folder, sr=48000):
     return Path(folder)/'mixed.wav'
 
 # %% ../../nbs/41_dub.dub.ipynb #generator
-def _generator(checkpoint, device=None):
-    "`generate` of a checkpoint file, a model or a function"
+def generator(
+    checkpoint, # Checkpoint file, folder or address of a model, a `CompleteLipSyncModel`, or a function, which is returned as it is
+    device:str=None, # cpu or cuda; a GPU if there is one
+) -> Callable:
+    "The function that `dub_video` wants, of whatever holds a generator; raises `LipsyncError`"
     if isinstance(checkpoint, torch.nn.Module): return from_model(checkpoint.eval())
     if callable(checkpoint): return checkpoint
     return from_model(optimise(load_generator(checkpoint, device or ('cuda' if torch.cuda.is_available() else 'cpu'))[0]))
 
-def _identity(checkpoint) -> tuple: # (files, a text)
+def identity(checkpoint) -> tuple: # (files, a text)
     "What tells one generator from another"
     if isinstance(checkpoint, torch.nn.Module):
         h = hashlib.sha256()
@@ -302,7 +304,7 @@ class _Job:
         for p in (face if isinstance(face, list) else [face], *([p] for p in self.sounds.values())):
             if any(self.out.resolve() == Path(x).resolve() for x in p): raise LipsyncError(f"{out}: would replace its own source", "give another name for the output")
         self.heard = {p: Sound(p, folder, self.cfg) for p in dict.fromkeys(self.sounds.values())}
-        self.source, self.generate = open_source(face, max(s.seconds for s in self.heard.values())), _generator(checkpoint, device)
+        self.source, self.generate = open_source(face, max(s.seconds for s in self.heard.values())), generator(checkpoint, device)
         s = self.source
         self.rep = DubReport(str(face), ', '.join(map(str, self.sounds.values())), str(out), width=s.width, height=s.height, fps=round(s.fps, 4))
 
@@ -330,7 +332,7 @@ class _Job:
 @patch
 def write(self:_Job, folder, tick, crf, chunk, unmarked):
     "Second pass: mouths, frames, sound"
-    s, r, (files, text) = self.source, self.rep, _identity(self.checkpoint)
+    s, r, (files, text) = self.source, self.rep, identity(self.checkpoint)
     video, sound = isinstance(s, Video), _mixed([*self.visemes], folder)
     end = float(self.scene.times[-1])+1/s.fps
     plan = sound_plan(sound, end, 1/s.fps)
@@ -391,42 +393,3 @@ def dub_video(
             job.write(folder, tick, crf, chunk, unmarked)
     job.rep.seconds = round(time.time()-job.start, 1)
     return job.rep
-
-# %% ../../nbs/41_dub.dub.ipynb #command
-def dub(
-    face:Path,         # Video or photo of the person, or a folder of photos
-    checkpoint:str,    # Trained generator: a checkpoint .pt, a folder of `lipsync export`, or its address (https, hf://owner/repo)
-    out:Path,          # The mp4 to write; a killed job goes on when the same command is given again
-    audio:Path=None,   # File with the new speech (wav, mp3, mp4, …); if there is none, a voice says --text
-    text:str=None,     # What is said, for exact lips; a transcript beside the audio is found by itself
-    transcript:Path=None, # The same in a file (.txt, .lab, .srt, .vtt, .TextGrid); long ones should have times
-    voice:str='en-us', # Language of the text, as an espeak voice
-    who:str=None,      # Which face: speaker, left, right, largest, or a number from the left; the one that speaks if not given
-    faces:str=None,    # A sound for each face instead of --audio: left=a.wav,right=b.wav
-    crf:int=18,        # H.264 quality: 0 is lossless, 18 looks like the source, 51 is worst
-    report:Path=None,  # Also write what was done as JSON
-    device:str=None,   # cpu or cuda; a GPU is used where there is one
-    unmarked:str=None, # Leave out the mark that this is AI-generated, for the reason given here, which is logged
-    dry_run:bool=False, # Only look: faces, their states, expected time and memory, problems
-    json:bool=False,   # Print that as JSON
-) -> int:
-    "Put new speech into a video or a photograph. The output has the source's frames, times, size and rate, and a mark that it is AI-generated"
-    if faces and (audio or text or who): raise LipsyncError("--faces gives each face its sound: --audio, --text and --who have no place beside it", "leave them out")
-    if not (audio or text or faces): raise LipsyncError("nothing to say", "give --audio FILE, or --text '…' for a synthetic voice")
-    if unmarked is not None and not unmarked.strip(): raise LipsyncError("--unmarked wants a reason", "--unmarked 'a test of the player'")
-    sounds, said = parse_faces(faces) if faces else audio, None if audio or faces else text
-    with tempfile.TemporaryDirectory() as d:
-        if said: sounds, text = spoken(said, EspeakSpeaker(voice), Path(d)/'speech'), None
-        if dry_run:
-            pre = preflight(face, sounds, who or 'speaker', out, _generator(checkpoint, device), crf)
-            emit(pre.to_dict(), json, lambda _: pre.show()); return int(not pre.ok)
-        rep = dub_video(face, sounds, checkpoint, out, text, voice, crf, True, transcript, device, who, unmarked=unmarked)
-    if said: rep.audio = f"said by espeak, voice {voice}"
-    return _told(rep, report, checkpoint, unmarked)
-
-def _told(rep, report, checkpoint, unmarked):
-    "Print what was done, and write it down"
-    if rep.note: print(f"note: {rep.note.strip()}")
-    print(f"{rep.dubbed} of {rep.frames} frames dubbed, {rep.width}x{rep.height} at {rep.fps:.2f} fps, phones by {rep.aligner}, {rep.seconds} s -> {rep.out}")
-    if report: save_json(report, dict(dataclasses.asdict(rep), checkpoint=str(checkpoint), mark=None if unmarked else AI_MARK, unmarked=unmarked, provenance=provenance(config=PreprocessConfig())))
-    return 0
