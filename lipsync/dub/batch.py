@@ -16,6 +16,7 @@ from .. import __version__
 from ..config import LipsyncError, PreprocessConfig, load_json, only_one, provenance, save_json
 from ..console import emit, fmt_time, plural, printable
 from ..data.engine import default_workers, map_ray, map_videos
+from .credentials import read_signer, sign
 from .dub import dub_video, generator, identity
 from .faces import is_photos, parse_faces, preflight
 from .output import AI_MARK, EspeakSpeaker, parts_of, spoken
@@ -109,6 +110,7 @@ def dub_jobs(
     engine:str='processes', # `processes` or `ray`
     address:str=None,     # Of the Ray cluster
     progress:bool=True,   # Show a bar
+    signer:tuple=None,    # (from `read_signer`, kind of key), to sign each film with
 ) -> list:                # A `Made` for each job, in the list's order
     "Make every film of a list that isn't there yet; `<list>.report.json` says how each ended"
     jobs, path, workers = read_jobs(path), Path(path), workers or default_workers()
@@ -123,6 +125,7 @@ def dub_jobs(
         bar = tqdm(total=sum(_length(t[2]) for t in todo), desc='dub', unit='s', disable=not progress, bar_format='{percentage:3.0f}%|{bar:20}| {desc} [{elapsed}<{remaining}]')
         def done(r):
             made[r.output] = r if isinstance(r, Made) else Made(r.source, r.output, r.status, r.reason)
+            if signer and r.status == 'done': sign(r.output, *signer)
             bar.set_description_str(f"{sum(m.status != 'skipped' for m in made.values())} of {len(todo)} films, {sum(m.status == 'failed' for m in made.values())} failed", refresh=False)
             bar.update(next(_length(t[2]) for t in todo if str(t[1]) == r.output)); _record(record, jobs, made)
         with bar:
@@ -154,11 +157,16 @@ def dub(
     workers:int=None,  # Processes for a list; by cores and free memory if not given
     engine:Literal['processes','ray']='processes', # For a list: this machine's processes, or a Ray cluster
     address:str=None,  # Of the Ray cluster, e.g. auto
+    c2pa_cert:Path=None, # Sign the film with Content Credentials: the certificate's chain, a PEM file
+    c2pa_key:Path=None, # Its private key, a PEM file
+    c2pa_alg:str='es256', # Kind of that key: es256, es384, ps256, ed25519
     dry_run:bool=False, # Only look: faces, their states, expected time and memory, problems
     json:bool=False,   # Print that as JSON
 ) -> int:
     "Put new speech into a video or a photograph. The output has the source's frames, times, size and rate, and a mark that it is AI-generated"
-    if list: return _many(list, checkpoint, device, crf, workers, engine, address, json, dict(face=face, out=out, audio=audio, text=text, transcript=transcript, who=who, faces=faces, unmarked=unmarked))
+    if (c2pa_cert is None) != (c2pa_key is None): raise LipsyncError("a certificate and its key belong together", "give --c2pa_cert and --c2pa_key")
+    signer = (read_signer(c2pa_cert, c2pa_key), c2pa_alg) if c2pa_cert else None
+    if list: return _many(list, checkpoint, device, crf, workers, engine, address, json, signer, dict(face=face, out=out, audio=audio, text=text, transcript=transcript, who=who, faces=faces, unmarked=unmarked))
     if not (face and out): raise LipsyncError(f"no --{'out' if face else 'face'}", "give --face, --audio and --out, or --list jobs.csv")
     if faces and (audio or text or who): raise LipsyncError("--faces gives each face its sound: --audio, --text and --who have no place beside it", "leave them out")
     if not (audio or text or faces): raise LipsyncError("nothing to say", "give --audio FILE, or --text '…' for a synthetic voice")
@@ -170,13 +178,14 @@ def dub(
             pre = preflight(face, sounds, who or 'speaker', out, generator(checkpoint, device), crf)
             emit(pre.to_dict(), json, lambda _: pre.show()); return int(not pre.ok)
         rep = dub_video(face, sounds, checkpoint, out, text, voice, crf, True, transcript, device, who, unmarked=unmarked)
+    if signer: sign(out, *signer)
     if said: rep.audio = f"said by espeak, voice {voice}"
     return _told(rep, report, checkpoint, unmarked)
 
-def _many(path, checkpoint, device, crf, workers, engine, address, json, alone):
+def _many(path, checkpoint, device, crf, workers, engine, address, json, signer, alone):
     "Make a list's films, and say how it went; 1 if some failed"
     if given := [k for k,v in alone.items() if v is not None]: raise LipsyncError(f"--{given[0]} has no place beside --list", "it is a column of the list")
-    start = time.time(); made = dub_jobs(path, checkpoint, device, crf, workers, engine, address, not json)
+    start = time.time(); made = dub_jobs(path, checkpoint, device, crf, workers, engine, address, not json, signer)
     n, bad = Counter(m.status for m in made), [m for m in made if m.status == 'failed']
     film = sum(m.duration for m in made if m.status == 'done')
     emit(dict(n, failures=[dict(out=m.output, reason=m.reason) for m in bad]), json, lambda _: print(f"{n['done']} done, {n['skipped']} there before, {n['failed']} failed; {fmt_time(film)} of film in {fmt_time(time.time()-start)} -> {Path(path).with_suffix('.report.json')}"))
