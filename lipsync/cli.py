@@ -33,6 +33,8 @@ COMMANDS = { # word: (module:function, one line)
     'report':     ('lipsync.train.runs:report', "a run's report.html: verdict, red flags, curves, samples"),
     'export':     ('lipsync.train.export:export', "a checkpoint -> safetensors with a model card, and ONNX"),
     'dub':        ('lipsync.dub.batch:dub', "put new speech into a video or a photograph, or into a list of them"),
+    'live':       ('lipsync.dub.live:live', "speech from standard input -> a talking face on standard output, while it arrives"),
+    'studio':     ('lipsync.dub.studio:studio', "the dub as a page in the browser: choose, look, correct, dub, compare"),
 }
 
 # %% ../nbs/59_cli.ipynb #parts
@@ -42,11 +44,11 @@ PARTS = { # Heading: the command words under it, in the order of use
     'Preprocess': ['preprocess', 'status', 'missing', 'reprocess', 'verify'],
     'Exchange': ['export-pkl', 'import-pkl'],
     'Train': ['doctor', 'train-sync', 'train-visemes', 'train', 'runs', 'report', 'export'],
-    'Dub': ['dub'],
+    'Dub': ['dub', 'live', 'studio'],
 }
 
 # %% ../nbs/59_cli.ipynb #find-command
-COMPUTES = {'demo','doctor','train','train-sync','train-visemes','export','dub'}
+COMPUTES = {'demo','doctor','train','train-sync','train-visemes','export','dub','live'}
 
 def find_command(word:str):
     "The function behind a command word"

@@ -16,12 +16,15 @@ import cv2, numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from lipsync.config import PreprocessConfig, load_json, provenance, save_json
+from lipsync.data.align import align, find_transcript
+from lipsync.data.audio import log_mel, mel_windows
 from lipsync.data.face import apply, invert, warp
 from lipsync.data.synth import make_corpus
 from lipsync.data.tracks import follow_face
 from lipsync.dub.compose import Composer, compose, mouth_masks
-from lipsync.dub.dub import Source, dub_video, references, speech_at, track_mouths
-from lipsync.evaluate.measures import follow, paste_quality, shut_quality, track_opening
+from lipsync.dub.dub import Video, _crops, generator, references, track_mouths
+from lipsync.dub.seams import paste_quality
+from lipsync.evaluate.measures import follow, shut_quality, track_opening
 from lipsync.media import read_audio, read_frames, write_video
 
 SHARED = ROOT.parent/'shared'/'data'
@@ -107,11 +110,10 @@ def stand_ins(tmp, clips, n, only=None) -> dict:
 
 def generated(tmp, checkpoint, pairs) -> dict:
     "The face of one clip, the sound of another: pasting, and shut mouths beside those of the truth"
-    from lipsync.dub.dub import _crops, _generator, _transcript
-    generate, cfg, rows, shut, r = _generator(str(checkpoint), 'cpu'), PreprocessConfig(), [], {}, []
+    generate, cfg, rows, shut, r = generator(str(checkpoint), 'cpu'), PreprocessConfig(), [], {}, []
     for face, sound in (map(Path, p.split('+')) for p in pairs):
-        src, audio = Source(face), read_audio(sound, cfg.audio_sr); tr, frames = follow_face(src, cfg), [f for _,f in src]
-        mels, vis, al = speech_at(audio, tr.times, *_transcript(sound, None, None), cfg)
+        src, audio = Video(face), read_audio(sound, cfg.audio_sr); tr, frames = follow_face(src, cfg), [f for _,f in src]
+        mels, vis = mel_windows(log_mel(audio, cfg), tr.times, cfg), align(audio, cfg.audio_sr, *find_transcript(sound), cfg).visemes(tr.times)
         mouths = dict(track_mouths(generate, mels, vis, tr.track, references(src, tr, getattr(generate, 'mouths', 0), cfg), _crops(src, tr, cfg.mouth_size)))
         rows.append(judged(frames, tr, mouths, tmp, src.fps))
         dub, truth, own = (track_opening(v, None) for v in (tmp/'encoded.mp4', sound, face))

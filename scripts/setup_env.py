@@ -19,7 +19,7 @@ def requirements() -> list:
     "All requirements of settings.ini, in one list"
     cfg = configparser.ConfigParser(); cfg.read(ROOT/'settings.ini')
     d = cfg['DEFAULT']
-    return [r for k in ('requirements','data_requirements','ray_requirements','onnx_requirements','board_requirements','fid_requirements','dev_requirements') for r in d[k].split()]
+    return [r for k in ('requirements','data_requirements','ray_requirements','onnx_requirements','board_requirements','fid_requirements','c2pa_requirements','studio_requirements','dev_requirements') for r in d[k].split()]
 
 def digest() -> str:
     "Names the environment: changes when a requirement, a pinned version or the Python changes"

@@ -164,13 +164,9 @@ def dub(
     json:bool=False,   # Print that as JSON
 ) -> int:
     "Put new speech into a video or a photograph. The output has the source's frames, times, size and rate, and a mark that it is AI-generated"
-    if (c2pa_cert is None) != (c2pa_key is None): raise LipsyncError("a certificate and its key belong together", "give --c2pa_cert and --c2pa_key")
-    signer = (read_signer(c2pa_cert, c2pa_key), c2pa_alg) if c2pa_cert else None
+    signer = _signer(c2pa_cert, c2pa_key, c2pa_alg)
     if list: return _many(list, checkpoint, device, crf, workers, engine, address, json, signer, dict(face=face, out=out, audio=audio, text=text, transcript=transcript, who=who, faces=faces, unmarked=unmarked))
-    if not (face and out): raise LipsyncError(f"no --{'out' if face else 'face'}", "give --face, --audio and --out, or --list jobs.csv")
-    if faces and (audio or text or who): raise LipsyncError("--faces gives each face its sound: --audio, --text and --who have no place beside it", "leave them out")
-    if not (audio or text or faces): raise LipsyncError("nothing to say", "give --audio FILE, or --text '…' for a synthetic voice")
-    if unmarked is not None and not unmarked.strip(): raise LipsyncError("--unmarked wants a reason", "--unmarked 'a test of the player'")
+    _check_flags(face, out, audio, text, who, faces, unmarked)
     sounds, said = parse_faces(faces) if faces else audio, None if audio or faces else text
     with tempfile.TemporaryDirectory() as d:
         if said: sounds, text = spoken(said, EspeakSpeaker(voice), Path(d)/'speech'), None
@@ -182,6 +178,20 @@ def dub(
     if said: rep.audio = f"said by espeak, voice {voice}"
     return _told(rep, report, checkpoint, unmarked)
 
+# %% ../../nbs/41c_dub.batch.ipynb #flags
+def _signer(cert, key, alg):
+    "What to sign with, or None"
+    if (cert is None) != (key is None): raise LipsyncError("a certificate and its key belong together", "give --c2pa_cert and --c2pa_key")
+    return (read_signer(cert, key), alg) if cert else None
+
+def _check_flags(face, out, audio, text, who, faces, unmarked):
+    "What doesn't go together is said before anything is loaded"
+    if not (face and out): raise LipsyncError(f"no --{'out' if face else 'face'}", "give --face, --audio and --out, or --list jobs.csv")
+    if faces and (audio or text or who): raise LipsyncError("--faces gives each face its sound: --audio, --text and --who have no place beside it", "leave them out")
+    if not (audio or text or faces): raise LipsyncError("nothing to say", "give --audio FILE, or --text '…' for a synthetic voice")
+    if unmarked is not None and not unmarked.strip(): raise LipsyncError("--unmarked wants a reason", "--unmarked 'a test of the player'")
+
+# %% ../../nbs/41c_dub.batch.ipynb #tell
 def _many(path, checkpoint, device, crf, workers, engine, address, json, signer, alone):
     "Make a list's films, and say how it went; 1 if some failed"
     if given := [k for k,v in alone.items() if v is not None]: raise LipsyncError(f"--{given[0]} has no place beside --list", "it is a column of the list")

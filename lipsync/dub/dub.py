@@ -22,7 +22,7 @@ from ..data.tracks import FaceTrack
 from .compose import Composer, Masks
 from .faces import Photos, Scene, assign, choose, is_photos, scan
 from .output import Output, parts_of, sound_plan
-from .speech import Mels, Sound, visemes_at, what_is_said
+from .speech import Mels, Sound, room_noise, visemes_at, what_is_said
 from ..media import MediaError, audio_blocks, pictures, probe, video_traits, _decode, _rgb
 from ..models.fast import optimise
 from ..models.hub import is_address
@@ -198,7 +198,8 @@ class Voice:
         state:dict=None,      # From `state`, after frame `start-1`
     ):
         every, between = pace(source.fps)
-        mels = Mels(sound, _times_between(tr.times, between))
+        times = _times_between(tr.times, between)
+        mels = Mels(sound, times, room_noise(sound, times, visemes))
         first = int(tr.track[start:][tr.track[start:] >= 0].min(initial=np.iinfo(np.int32).max))
         self.tr, self.masks, self.put, self.last = tr, None, Composer(), -1
         refs = references(source, tr, getattr(generate, 'mouths', 0), cfg, first)

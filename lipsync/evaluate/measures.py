@@ -4,22 +4,22 @@
 
 # %% auto #0
 __all__ = ['LIPS', 'MouthTrack', 'track_opening', 'follow', 'best_lag', 'opening_correlation', 'landmark_distance', 'shut_rate',
-           'closure_rate', 'Silence', 'silence_motion', 'Shut', 'shut_quality', 'mouth_psnr', 'PasteQuality',
-           'PasteMeter', 'paste_quality', 'side_by_side', 'contact_sheet']
+           'closure_rate', 'Silence', 'silence_motion', 'Shut', 'shut_quality', 'mouth_psnr', 'side_by_side',
+           'contact_sheet']
 
 # %% ../../nbs/50_evaluate.measures.ipynb #imports
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 import cv2, numpy as np
 from ..config import LipsyncError, atomic_path
 from ..data.audio import voice_activity
-from ..data.face import LIPS_INNER, LIPS_OUTER, OUTER_EYES, FaceLandmarker, invert, mouth_opening, mouth_width, warp
-from ..data.tracks import FaceTrack, follow_face
+from ..data.face import LIPS_INNER, LIPS_OUTER, OUTER_EYES, FaceLandmarker, mouth_opening, mouth_width, warp
+from ..data.tracks import FaceTrack
 from ..data.visemes import SILENCE
-from ..dub.compose import mouth_masks
+from ..dub.seams import face_track
 from ..media import MediaError, probe, read_audio, read_frames, write_video
 
 # %% ../../nbs/50_evaluate.measures.ipynb #opening
@@ -167,124 +167,17 @@ def shut_quality(
     return Shut(shut_rate(track, silent, SILENCE, limit), int(seen.sum()), *closure_rate(track, visemes, limit=limit), quiet.motion, quiet.opening)
 
 # %% ../../nbs/50_evaluate.measures.ipynb #psnr
-def _face(video) -> FaceTrack:
-    "The face track of a video, at its own rate; raises `LipsyncError` without a face"
-    tr = follow_face(read_frames(video))
-    if not len(tr.times) or tr.track.max() < 0: raise LipsyncError(f"{video}: no face found in it", "give one whose face can be seen")
-    return tr
-
 def mouth_psnr(
     pred:str|Path, true:str|Path, # Two videos of the same head motion
     track:FaceTrack=None,         # Of `true`, if at hand
 ) -> float:
     "Peak signal-to-noise ratio of the mouth's square, dB, over all frames; inf where they are equal"
-    Ms, se, n = (track or _face(true)).to_mouth, 0., 0
+    Ms, se, n = (track or face_track(true)).to_mouth, 0., 0
     for M, (_,p), (_,q) in zip(Ms, read_frames(pred), read_frames(true)):
         if M is None: continue
         if p.shape != q.shape: raise LipsyncError(f"{pred} and {true} differ in size", "compare a dub with its own source")
         se, n = se + float(np.square(warp(p, M, 256).astype(np.float32)-warp(q, M, 256)).mean()), n+1
     return math.inf if se == 0 else 10*math.log10(255**2*n/se)
-
-# %% ../../nbs/50_evaluate.measures.ipynb #paste
-class PasteQuality(NamedTuple):
-    "How well a mouth sits in the face; the ratios are 1 where it is as in the source"
-    seam:float      # Contrast across the mask's edge, as a multiple of what the source has there
-    worst:float     # The same in the worst eighth of the edge
-    excess:float    # Contrast across the edge that the source doesn't have, grey levels a pixel of the crop; 0 is none
-    flicker:float   # Change of the ring's pixels from frame to frame, as a multiple of the source's
-    tremble:float   # Change of the ring's brightness a frame that the source doesn't have, grey levels; 0 is none
-    detail:float    # Fine detail (up to 4 pixels of the frame) inside the mask, as a multiple of the source's
-    life:float      # Change from frame to frame inside the mask, as a multiple of the source's
-    outside:float   # Mean difference outside the crop, grey levels
-
-def _slope(x):
-    "Horizontal and vertical change a pixel"
-    return cv2.Sobel(x, cv2.CV_32F, 1, 0)/8, cv2.Sobel(x, cv2.CV_32F, 0, 1)/8
-
-def _sectors(x, where=None):
-    "Sums of a picture in eight sectors around the mask's middle, [8]"
-    y0, x0 = ((s-1)/2 for s in x.shape)
-    yy, xx = np.mgrid[:x.shape[0],:x.shape[1]]
-    k = ((np.arctan2(yy-y0, xx-x0)/(2*np.pi)+.5)*8).astype(int) % 8
-    return np.bincount(k.ravel(), (x if where is None else x*where).ravel(), 8)
-
-def _outside(M, p, q):
-    "Mean difference beyond the mouth's crop"
-    inside = cv2.warpAffine(np.ones((264,264), np.uint8), invert(M)-[[0,0,4],[0,0,4]], q.shape[1::-1]) > 0
-    return float(np.abs(p.astype(np.int16)-q).mean(-1)[~inside].mean()) if not inside.all() else math.nan
-
-# %% ../../nbs/50_evaluate.measures.ipynb #meter
-class PasteMeter:
-    "Sums up how well the mouths of a video sit, frame by frame; its size doesn't grow"
-    def __init__(self): self.sums, self.last = {}, None
-
-    def _sum(self, name, x):
-        if not np.isfinite(x).all(): return
-        total, n = self.sums.get(name, (0., 0))
-        self.sums[name] = total+np.asarray(x, float), n+1
-
-    def mean(self, name): return self.sums[name][0]/self.sums[name][1] if name in self.sums else np.full(2, math.nan)
-
-    def add(self,
-        dub:np.ndarray, source:np.ndarray, # uint8 RGB [H,W,3]
-        M:np.ndarray,    # [2,3] frame -> crop
-        mask:np.ndarray, # Of that crop
-        cut:bool=False,  # Does a track begin here?
-    ):
-        "Look at the next frame"
-        both = [cv2.cvtColor(warp(f, M, len(mask)), cv2.COLOR_RGB2GRAY).astype(np.float32) for f in (dub, source)]
-        soft = cv2.GaussianBlur(np.float32(mask), (0,0), len(mask)/128) # a hard edge gets a ring as well
-        self._edges(both, soft)
-        ring, inside = (soft > .02) & (soft < .98), soft >= .98
-        fine = len(mask)*math.sqrt(abs(np.linalg.det(M[:,:2])))/len(mask)
-        self._sum('detail', [np.square((g-cv2.GaussianBlur(g, (0,0), max(1., 2*fine)))[inside]).mean() for g in both])
-        self._sum('outside', _outside(M, dub, source))
-        low = _sectors(both[0]-both[1], ring)/np.maximum(_sectors(np.float32(ring)), 1)
-        if self.last is not None and not cut:
-            self._sum('flicker', [np.abs(a-b)[ring].mean() for a,b in zip(both, self.last[0])])
-            self._sum('life', [np.abs(a-b)[inside].mean() for a,b in zip(both, self.last[0])])
-            self._sum('tremble', np.abs(low-self.last[1]).mean())
-        self.last = both, low
-
-    def _edges(self, both, soft):
-        "Contrast across the edge of both pictures and of their difference, by sector"
-        mx, my = _slope(soft)
-        steep = np.hypot(mx, my)
-        for name, g in zip(('dub','source','excess'), (*both, both[0]-both[1])):
-            gx, gy = _slope(cv2.GaussianBlur(g, (0,0), len(soft)/128))
-            self._sum(name, _sectors(np.abs(gx*mx+gy*my)))
-        self._sum('steep', _sectors(steep))
-
-# %% ../../nbs/50_evaluate.measures.ipynb #paste-quality
-def _result(self:PasteMeter) -> PasteQuality:
-    "What was seen so far"
-    if 'dub' not in self.sums: return PasteQuality(*[math.nan]*len(PasteQuality._fields))
-    ratio = lambda name: float(self.mean(name)[0]/max(self.mean(name)[1], 1e-6))
-    dub, own, more, steep = (self.mean(k) for k in ('dub','source','excess','steep'))
-    some = steep > .25*steep.mean()
-    return PasteQuality(float(dub.sum()/max(own.sum(), 1e-6)), float((dub/np.maximum(own, 1e-6))[some].max()), float(more.sum()/max(steep.sum(), 1e-9)),
-        ratio('flicker'), float(np.mean(self.mean('tremble'))), math.sqrt(ratio('detail')), ratio('life'), float(np.mean(self.mean('outside'))))
-
-PasteMeter.result = _result
-
-def _frames(x):
-    "The frames of a file, or those that are given"
-    return (f for _,f in read_frames(x)) if isinstance(x, (str, Path)) else iter(x)
-
-def paste_quality(
-    dub:str|Path|Iterable,    # The dub: a file, or its frames
-    source:str|Path|Iterable, # The video into which it was put
-    track:FaceTrack=None,     # Of `source`, if at hand
-    masks:Sequence=None,      # The mask of each frame; None: those of `dub.compose`
-) -> PasteQuality:
-    "Seam, flicker, detail and what changed outside the mouth; raises `LipsyncError` without a face"
-    tr, meter = track or _face(source), PasteMeter()
-    at = {k: np.flatnonzero(tr.track == k) for k in range(tr.track.max()+1)}
-    drawn = {} if masks is not None else {k: mouth_masks([tr.landmarks[i] for i in a], [tr.to_mouth[i] for i in a]) for k,a in at.items()}
-    for i, p, q in zip(range(len(tr.times)), _frames(dub), _frames(source)):
-        if (k := int(tr.track[i])) < 0: continue
-        meter.add(p, q, tr.to_mouth[i], masks[i] if masks is not None else drawn[k][int(i-at[k][0])], i == at[k][0])
-    return meter.result()
 
 # %% ../../nbs/50_evaluate.measures.ipynb #rows
 def _label(img, text):
