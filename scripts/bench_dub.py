@@ -6,7 +6,7 @@
 The frames come at uneven times (33 and 47 ms in turn). Each ten seconds the picture's upper border flashes for one frame, and a beep of 50 ms begins at that frame's time.
 Measured: peak memory of each process (VmHWM), time a frame, that frames, times and size are the source's, and the offset between flash and beep in the output, from the first minute to the last.
 """
-import argparse, json, subprocess, sys, tempfile
+import argparse, json, shutil, subprocess, sys, tempfile
 from fractions import Fraction
 from pathlib import Path
 import av, numpy as np
@@ -79,7 +79,9 @@ def offsets(folder:Path) -> np.ndarray: # seconds [flashes], positive: the sound
 
 def run(minutes:float, folder:Path) -> dict:
     "Make, dub in a process of its own, measure"
-    folder.mkdir(parents=True, exist_ok=True); make(folder, minutes)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder/'sound.TextGrid').exists(): make(folder, minutes)
+    (folder/'dub.mp4').unlink(missing_ok=True); shutil.rmtree(folder/'.dub.mp4.parts', ignore_errors=True)
     p = subprocess.run([sys.executable, '-c', JOB, str(folder)], capture_output=True, text=True)
     if p.returncode: raise SystemExit(p.stderr[-3000:])
     out, a, b = json.loads(p.stdout.splitlines()[-1]), probe(folder/'face.mp4'), probe(folder/'dub.mp4')
@@ -91,7 +93,7 @@ def run(minutes:float, folder:Path) -> dict:
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('--minutes', type=float, default=60.); p.add_argument('--work', type=Path, help="folder for the material, kept; default a temporary one")
+    p.add_argument('--minutes', type=float, default=60.); p.add_argument('--work', type=Path, help="folder for the material, which is kept and used again; default a temporary one")
     p.add_argument('--out', type=Path, default=Path('benchmarks/results/dub.json'))
     args = p.parse_args()
     with tempfile.TemporaryDirectory() as tmp:

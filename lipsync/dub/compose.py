@@ -64,7 +64,7 @@ class Masks:
         t = np.clip((np.minimum(x, 1-x)-1.5/size)/border, 0, 1)
         self.window = np.float32(np.outer(*[t*t*(3-2*t)]*2))
         starts = range(0, len(self), block)
-        self.low = _lowest(np.concatenate([(p-c)[:,CHIN,1] for p,c in map(self._points, starts)]), sigma)
+        self.low = _lowest(np.concatenate([p[:,CHIN,1]-c[:,CHIN,1] for p,c in map(self._points, starts)]), sigma)
 
     def __len__(self): return len(self.landmarks)
 
