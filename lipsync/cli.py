@@ -35,6 +35,7 @@ COMMANDS = { # word: (module:function, one line)
     'dub':        ('lipsync.dub.batch:dub', "put new speech into a video or a photograph, or into a list of them"),
     'live':       ('lipsync.dub.live:live', "speech from standard input -> a talking face on standard output, while it arrives"),
     'studio':     ('lipsync.dub.studio:studio', "the dub as a page in the browser: choose, look, correct, dub, compare"),
+    'evaluate':   ('lipsync.evaluate.scorecard:evaluate', "score dubs: sync with its offset, lips, picture, seams, silence, with intervals; a report"),
 }
 
 # %% ../nbs/59_cli.ipynb #parts
@@ -45,10 +46,11 @@ PARTS = { # Heading: the command words under it, in the order of use
     'Exchange': ['export-pkl', 'import-pkl'],
     'Train': ['doctor', 'train-sync', 'train-visemes', 'train', 'runs', 'report', 'export'],
     'Dub': ['dub', 'live', 'studio'],
+    'Evaluate': ['evaluate'],
 }
 
 # %% ../nbs/59_cli.ipynb #find-command
-COMPUTES = {'demo','doctor','train','train-sync','train-visemes','export','dub','live'}
+COMPUTES = {'demo','doctor','train','train-sync','train-visemes','export','dub','live','evaluate'}
 
 def find_command(word:str):
     "The function behind a command word"

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['MODEL_PRESETS', 'log', 'LipsyncError', 'Config', 'PreprocessConfig', 'ModelConfig', 'model_config', 'atomic_path',
-           'only_one', 'save_json', 'load_json', 'sha256_file', 'versions', 'provenance', 'cache_dir', 'keep_memory']
+           'only_one', 'save_json', 'load_json', 'sha256_file', 'versions', 'provenance', 'cache_dir', 'keep_memory',
+           'release_memory']
 
 # %% ../nbs/00_config.ipynb #imports
 import contextlib, ctypes, dataclasses, functools, hashlib, importlib.metadata, json, logging, os, platform, sys, tempfile, time
@@ -215,3 +216,8 @@ def keep_memory() -> bool:
     try: libc = ctypes.CDLL('libc.so.6')
     except OSError: return False
     return all(libc.mallopt(k, most) == 1 for k in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD))
+
+def release_memory() -> bool:
+    "Hand back once what was kept and is free: between two parts of a long job, of which the first was the larger"
+    try: return bool(ctypes.CDLL('libc.so.6').malloc_trim(0))
+    except (OSError, AttributeError): return False

@@ -48,7 +48,7 @@ def check_in_sync():
     "Notebooks are clean and lipsync/ is what they export; no module is left over from a notebook that is gone"
     with tempfile.TemporaryDirectory() as d:
         d = Path(d)/'copy'
-        shutil.copytree(ROOT, d, symlinks=True, ignore=shutil.ignore_patterns('.git','.venv','out','runs','_proc','_docs','__pycache__'))
+        shutil.copytree(ROOT, d, symlinks=True, ignore=shutil.ignore_patterns('.git','.venv','out','runs','_proc','_docs','_site','__pycache__'))
         for cmd in ('nbdev_clean','nbdev_export'):
             r = subprocess.run([Path(sys.executable).parent/cmd], cwd=d, capture_output=True, text=True)
             if r.returncode: yield f"{cmd} failed: {r.stderr[-500:]}"; return
@@ -67,7 +67,7 @@ def readme() -> str:
         s = source(c)
         if c['cell_type'] == 'markdown': parts.append(s)
         elif not re.match(r'#\s*\|\s*hide', s): parts.append(f"```python\n{s}\n```")
-    return '<!-- Made from nbs/index.ipynb by `make export` -->\n\n' + re.sub(r'\((?=images/|\d\d_)', '(nbs/', '\n\n'.join(parts)) + '\n'
+    return '<!-- Made from nbs/index.ipynb by `make export` -->\n\n' + re.sub(r'\((?=images/|\d\d\w?_)', '(nbs/', '\n\n'.join(parts)) + '\n'
 
 def check_readme():
     "README.md is what the index notebook gives, and names the two commands"

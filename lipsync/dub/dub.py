@@ -16,7 +16,7 @@ import cv2, numpy as np, soundfile, torch
 from fastcore.basics import patch
 from tqdm import tqdm
 from .. import __version__
-from ..config import LipsyncError, PreprocessConfig, log, only_one
+from ..config import LipsyncError, PreprocessConfig, log, only_one, release_memory
 from ..data.face import mouth_opening, warp
 from ..data.tracks import FaceTrack
 from .compose import Composer, Masks
@@ -391,6 +391,7 @@ def dub_video(
                 if on_progress: on_progress(done, bar.total)
             job.look(tick, max_faces)
             job.listen(text, transcript, voice, device)
+            release_memory() # of looking: drawing wants other pieces
             job.write(folder, tick, crf, chunk, unmarked)
     job.rep.seconds = round(time.time()-job.start, 1)
     return job.rep
