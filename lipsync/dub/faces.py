@@ -10,7 +10,7 @@ __all__ = ['STATES', 'SPEAKING', 'SILENT', 'OCCLUDED', 'PROFILE', 'ABSENT', 'COL
            'draw_faces', 'timeline', 'glances', 'wilson', 'Problem', 'Preflight', 'is_photos', 'preflight']
 
 # %% ../../nbs/40b_dub.faces.ipynb #imports
-import functools, hashlib, json, math, os, re, resource, shutil, tempfile, time
+import functools, gc, hashlib, json, math, os, re, resource, shutil, tempfile, time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice, repeat
@@ -485,6 +485,7 @@ def scan(
     seen, frames = _Seen(max_faces), iter(source)
     while block := list(islice(frames, STRIDE)):
         seen.add(block)
+        if len(seen.times) % 1000 < STRIDE: gc.collect() # FaceMesh leaves cycles behind, and Python itself looks for old ones too rarely: 3 kB a frame
         if on_frame: on_frame(len(block))
     scene = _scene(seen, source, cfg, max_faces, key)
     if keep: scene.save(keep)
