@@ -100,7 +100,7 @@ def main():
         work, rows = args.work or Path(tmp), []
         for m in (1., args.minutes):
             rows.append(run(m, work/f'{m:g}')); print(rows[-1], flush=True)
-    save_json(args.out, dict(command='python scripts/bench_dub.py', side=SIDE, generator='tiny, untrained', rows=rows, memory_ratio=rows[1]['peak_mib']/rows[0]['peak_mib'], provenance=provenance()))
+    save_json(args.out, dict(command=f'python scripts/bench_dub.py --minutes {args.minutes:g}', side=SIDE, generator='tiny, untrained', rows=rows, memory_ratio=rows[1]['peak_mib']/rows[0]['peak_mib'], provenance=provenance()))
     print(f"memory {rows[0]['peak_mib']} -> {rows[1]['peak_mib']} MiB, x{rows[1]['peak_mib']/rows[0]['peak_mib']:.3f} -> {args.out}")
 
 if __name__ == '__main__': main()
