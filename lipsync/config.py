@@ -8,8 +8,8 @@ __all__ = ['MODEL_PRESETS', 'log', 'LipsyncError', 'Config', 'PreprocessConfig',
            'release_memory']
 
 # %% ../nbs/00_config.ipynb #imports
-import contextlib, ctypes, dataclasses, functools, hashlib, importlib.metadata, json, logging, os, platform, sys, tempfile, time
-from dataclasses import dataclass, field
+import contextlib, ctypes, dataclasses, functools, hashlib, importlib.metadata, json, logging, os, platform, time
+from dataclasses import dataclass
 from pathlib import Path
 
 # %% ../nbs/00_config.ipynb #errors

@@ -10,7 +10,7 @@ __all__ = ['UNSEEN', 'TARGET_R', 'TARGET_MARGIN', 'CURVES', 'SHOWN', 'Steps', 'm
 import contextlib, dataclasses, os, time
 from pathlib import Path
 import numpy as np
-from .config import LipsyncError, PreprocessConfig, log, model_config, provenance, save_json
+from .config import LipsyncError, PreprocessConfig, model_config, provenance, save_json
 from .data.corpus import check, person_table, scan
 from .data.engine import preprocess_corpus, summary_table
 from .data.synth import make_corpus

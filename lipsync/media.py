@@ -10,7 +10,7 @@ __all__ = ['TIME_BASE', 'AAC_RATES', 'EXACT', 'QUICK', 'MediaError', 'NoAudio', 
 # %% ../nbs/01_media.ipynb #imports
 import contextlib, math, os, wave
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path

@@ -2,6 +2,7 @@
 
     python scripts/learn.py overfit --clip PROCESSED/train/s1_bbaf2n_processed.parquet --out out/overfit
     python scripts/learn.py stages  --data_dir PROCESSED --person s1 --out out/stages
+    python scripts/learn.py stages  ... --preset plus --expert out/stages/run/sync.safetensors --out out/plus   # the same with what `plus` adds, taught by the same expert
     python scripts/learn.py overfit ... --size 256      # the full size, on a GPU
 
 PROCESSED is a folder of `lipsync preprocess --auto_split`. Both can be killed and started again, and add their part to benchmarks/results/learns.json (--results).
@@ -9,7 +10,7 @@ PROCESSED is a folder of `lipsync preprocess --auto_split`. Both can be killed a
 `stages`: the `tiny` widths at 96 pixels, expert first, then coarse, sync, full; val/l1 by stage, and how often the expert finds the right moment (within a frame, among 15) in mouths
 generated for held-out sentences, against the truth, a copy of the first frame, and a generator that was given the sound of another sentence; by the expert that taught the generator, and by one that it never met.
 """
-import argparse, sys
+import argparse, shutil, sys
 from pathlib import Path
 import torch
 
@@ -79,18 +80,22 @@ def judged(model, expert, clips) -> dict:
     mean = lambda v: sum(v)/len(v)
     return {k: dict(in_sync=sum(r['found'])/r['asked'], asked=r['asked'], clips=len(r['found']), sync=mean(r['sync']), l1=mean(r['l1'])) for k,r in out.items()}
 
-def three_stages(data_dir:Path, person:str, out:Path, epochs:int) -> dict:
+PLUS = dict(model=dict(surroundings=True, skip_channels=(12,16,16,24,32)), train=dict(viseme_dropout=.3)) # what the preset `plus` adds to `base`, at these widths
+
+def three_stages(data_dir:Path, person:str, out:Path, epochs:int, preset:str='base', taught_by:Path=None) -> dict:
     "The three stages on one person"
+    more = PLUS if preset == 'plus' else dict(model={}, train={})
     for part in ('train','val'): link(sorted((data_dir/part).glob(f'{person}_*.parquet')), out/'data'/part)
-    cfg = train_config('tiny', epochs, batch_size=4, seq_length=10, stride=13, val_sequences=40, lmd_clips=4, perceptual='laplacian', ema_decay=.995)
-    mcfg, acc, run = model_config('tiny', **TINY_96), accelerator(not torch.cuda.is_available()), out/'run'
+    cfg = train_config('tiny', epochs, batch_size=4, seq_length=10, stride=13, val_sequences=40, lmd_clips=4, perceptual='laplacian', ema_decay=.995, **more['train'])
+    mcfg, acc, run = model_config('tiny', **TINY_96, **more['model']), accelerator(not torch.cuda.is_available()), out/'run'
+    if taught_by: run.mkdir(parents=True, exist_ok=True); shutil.copyfile(taught_by, run/'sync.safetensors')
     if not (run/'sync.safetensors').exists(): fit_expert(cfg, mcfg, *open_data(out/'data', mcfg, cfg.expert_length, cfg.replace(stride=0)), run, acc)
     data = open_data(out/'data', mcfg, cfg.seq_length, cfg)
     fit_datasets(cfg, mcfg, *data, run, acc=acc)
     if not (out/'judge'/'sync.safetensors').exists(): fit_expert(cfg.replace(seed=1), mcfg, *open_data(out/'data', mcfg, cfg.expert_length, cfg.replace(stride=0)), out/'judge', acc)
     expert, judge, clips = load_expert(run, acc), load_expert(out/'judge', acc), LipSyncDataset(out/'data'/'val', train=False, seq_length=75, image_size=mcfg.image_size, face_size=mcfg.face_size)
     of = {s.name: load_generator(run/f'best_model_{s.name}.pt')[0] for s in stages(cfg)}
-    return dict(person=person, train_clips=len(list((out/'data'/'train').glob('*.parquet'))), val_clips=len(clips), expert=dict(expert.meta), history=read_history(run), sync_history=[{k: v for k,v in r.items()} for r in read_history(run/'sync_history.jsonl')],
+    return dict(preset=preset, person=person, train_clips=len(list((out/'data'/'train').glob('*.parquet'))), val_clips=len(clips), expert=dict(expert.meta), history=read_history(run), sync_history=[{k: v for k,v in r.items()} for r in read_history(run/'sync_history.jsonl')],
         seconds=sum(r['seconds'] for r in [*read_history(run), *read_history(run/'sync_history.jsonl')]),
         judged={k: judged(g, expert, clips) for k,g in of.items()}, judged_by_another={k: judged(g, judge, clips) for k,g in of.items()}, judge=dict(judge.meta), train=cfg.to_dict(), model=mcfg.to_dict(), device=str(acc.device))
 
@@ -98,12 +103,13 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('what', choices=['overfit','stages'])
     p.add_argument('--clip', type=Path, help='overfit: a processed file'); p.add_argument('--data_dir', type=Path, help='stages: a processed folder'); p.add_argument('--person', default='s1')
+    p.add_argument('--preset', choices=['base','plus'], default='base', help="stages: what `plus` adds, or not"); p.add_argument('--expert', type=Path, help='stages: a sync.safetensors to be taught by, instead of training one')
     p.add_argument('--out', type=Path, required=True); p.add_argument('--size', type=int, default=128, choices=BASE_AT); p.add_argument('--epochs', type=int); p.add_argument('--lr', type=float, default=1e-3)
     p.add_argument('--results', type=Path, default=ROOT/'benchmarks'/'results'/'learns.json')
     a = p.parse_args(); keep_memory()
-    part = overfit(a.clip, a.out, a.size, a.epochs or 240, a.lr) if a.what=='overfit' else three_stages(a.data_dir, a.person, a.out, a.epochs or 12)
+    part = overfit(a.clip, a.out, a.size, a.epochs or 240, a.lr) if a.what=='overfit' else three_stages(a.data_dir, a.person, a.out, a.epochs or 12, a.preset, a.expert)
     part |= dict(threads=torch.get_num_threads(), provenance=provenance())
-    save_json(a.results, (load_json(a.results) if a.results.exists() else {}) | {a.what: part})
+    save_json(a.results, (load_json(a.results) if a.results.exists() else {}) | {a.what+('_plus' if a.preset == 'plus' else ''): part})
     print({k: v for k,v in part.items() if isinstance(v, (int,float,str))})
     if a.what=='stages': print(*part['judged_by_another'].items(), sep='\n')
 

@@ -8,7 +8,7 @@ __all__ = ['MEL_FLOOR', 'MEL_TOP', 'mel_power', 'log_mel', 'mel_windows', 'vad_s
 # %% ../../nbs/13_data.audio.ipynb #imports
 import functools
 import numpy as np, torch
-from ..config import LipsyncError, PreprocessConfig, log
+from ..config import LipsyncError, PreprocessConfig
 
 # %% ../../nbs/13_data.audio.ipynb #mel-filterbank
 @functools.lru_cache(maxsize=4)

@@ -13,7 +13,7 @@ import contextlib, fnmatch, hashlib, multiprocessing, os, shutil, stat, statisti
 from collections import Counter, defaultdict
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 import av
 from ..config import LipsyncError, PreprocessConfig, atomic_path, cache_dir, load_json, log, sha256_file

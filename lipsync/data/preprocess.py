@@ -6,7 +6,7 @@
 __all__ = ['BLANK', 'NO_CROP', 'MIN_FACES', 'FULL', 'Report', 'is_complete', 'report_of', 'OutputError', 'preprocess_video']
 
 # %% ../../nbs/17_data.preprocess.ipynb #imports
-import dataclasses, errno, math, time
+import dataclasses, errno, time
 from dataclasses import dataclass
 from pathlib import Path
 import cv2, numpy as np
@@ -16,7 +16,7 @@ from .audio import log_mel, mel_windows, voice_activity
 from .face import cut_out, mouth_opening, mouth_width
 from .store import ROW_GROUP, RowWriter, encode_jpeg, read_meta
 from .sync import estimate_offset, shift_audio
-from .tracks import FaceTrack, follow_face
+from .tracks import follow_face
 from ..media import FrameSource, MediaError, read_audio
 
 # %% ../../nbs/17_data.preprocess.ipynb #report

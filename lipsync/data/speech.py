@@ -17,7 +17,7 @@ from fastcore.basics import basic_repr
 from scipy.signal import resample_poly
 
 from ..config import LipsyncError, atomic_path
-from .visemes import Segment, ipa_to_viseme
+from .visemes import Segment
 from ..media import write_wav
 
 # %% ../../nbs/11_data.speech.ipynb #structs

@@ -7,13 +7,13 @@ __all__ = ['WORK', 'PERSONS', 'ARTICULATORS', 'APERTURE', 'SENTENCES', 'Person',
            'requested', 'puppet', 'render', 'make_corpus', 'synth']
 
 # %% ../../nbs/19_data.synth.ipynb #imports
-import importlib.util, json, multiprocessing, os, shutil, warnings
+import importlib.util, json, multiprocessing, os, shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from hashlib import sha256
-from math import ceil, cos, sin
+from math import ceil
 from pathlib import Path
 
 import cv2, numpy as np
@@ -21,9 +21,9 @@ from fastcore.basics import patch
 from tqdm import tqdm
 
 from ..config import LipsyncError, atomic_path, cache_dir, sha256_file, versions
-from .face import FACE_OVAL, LIPS_OUTER, FaceLandmarker, mouth_opening, mouth_width, _mediapipe, _quiet
-from .speech import VOICES, Speech, speak, _save_text
-from .visemes import SILENCE, phone_to_viseme, viseme_track
+from .face import FACE_OVAL, LIPS_OUTER, FaceLandmarker, _mediapipe, _quiet
+from .speech import Speech, speak, _save_text
+from .visemes import SILENCE, phone_to_viseme
 from ..media import VideoWriter
 
 # %% ../../nbs/19_data.synth.ipynb #helpers

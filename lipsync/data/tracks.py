@@ -15,7 +15,7 @@ from itertools import islice
 import cv2, numpy as np
 
 from ..config import PreprocessConfig
-from .face import STABLE, TEMPLATE, TEMPLATE_SIZE, FaceLandmarker, face_transform, mouth_opening, mouth_transform, mouth_width, mouth_y, runs, similarity, smooth_transforms, warp
+from .face import STABLE, TEMPLATE, TEMPLATE_SIZE, FaceLandmarker, face_transform, mouth_opening, mouth_transform, mouth_width, mouth_y, runs, similarity, smooth_transforms
 from .sync import choose_speaker
 
 # %% ../../nbs/12b_data.tracks.ipynb #cuts

@@ -19,7 +19,7 @@ from ..data.engine import default_workers, map_ray, map_videos
 from .credentials import read_signer, sign
 from .dub import dub_video, generator, identity
 from .faces import is_photos, parse_faces, preflight
-from .output import AI_MARK, EspeakSpeaker, parts_of, spoken
+from .output import AI_MARK, EspeakSpeaker, spoken
 from ..media import probe
 
 # %% ../../nbs/41c_dub.batch.ipynb #read-jobs

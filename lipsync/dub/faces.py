@@ -11,7 +11,7 @@ __all__ = ['STATES', 'SPEAKING', 'SILENT', 'OCCLUDED', 'PROFILE', 'ABSENT', 'COL
 
 # %% ../../nbs/40b_dub.faces.ipynb #imports
 import functools, gc, hashlib, json, math, os, re, resource, shutil, tempfile, time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice, repeat
 from pathlib import Path
@@ -23,7 +23,7 @@ from scipy.ndimage import median_filter, uniform_filter1d
 from ..config import LipsyncError, PreprocessConfig, atomic_path, log
 from ..console import fmt_bytes, fmt_time, plural, printable, show_table
 from ..data.audio import voice_activity
-from ..data.face import FACE_OVAL, LIP_GAP, LIPS_INNER, LIPS_OUTER, MOUTH_ENDS, NOSE_TIP, OUTER_EYES, STABLE, TEMPLATE, TEMPLATE_SIZE, FaceLandmarker, face_transform, mouth_transform, runs, similarity, smooth_transforms, warp
+from ..data.face import FACE_OVAL, LIP_GAP, LIPS_INNER, LIPS_OUTER, MOUTH_ENDS, NOSE_TIP, OUTER_EYES, STABLE, TEMPLATE, TEMPLATE_SIZE, face_transform, mouth_transform, runs, similarity, smooth_transforms, warp
 from ..data.sync import choose_speaker
 from ..data.tracks import CHANGED, COVERED_SECONDS, STRETCH, STRIDE, FaceFollower, FaceTrack, _jump, _stretches, _thumb, find_covered, find_cuts
 from .compose import Composer, mouth_masks

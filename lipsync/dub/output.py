@@ -18,8 +18,8 @@ from typing import Protocol
 import av, numpy as np
 from fastcore.basics import patch, store_attr
 
-from ..config import LipsyncError, atomic_path, load_json, log, only_one, save_json, sha256_file
-from ..media import (AAC_RATES, EXACT, MediaError, VideoTraits, audio_blocks, probe, write_wav,
+from ..config import atomic_path, load_json, log, only_one, save_json, sha256_file
+from ..media import (AAC_RATES, EXACT, MediaError, VideoTraits, audio_blocks, 
     _matrix, _opened, _orient, _rate, _rgb, _sound_start, _stream, _writing)
 
 # %% ../../nbs/40c_dub.output.ipynb #planes

@@ -20,7 +20,7 @@ from ..data.face import LIPS_INNER, LIPS_OUTER, OUTER_EYES, FaceLandmarker, mout
 from ..data.tracks import FaceTrack
 from ..data.visemes import SILENCE
 from ..dub.seams import face_track
-from ..media import MediaError, probe, read_audio, read_frames, write_video
+from ..media import probe, read_audio, read_frames, write_video
 
 # %% ../../nbs/50_evaluate.measures.ipynb #opening
 @dataclass

@@ -11,7 +11,7 @@ __all__ = ['APART', 'RESAMPLES', 'FIGURES', 'BROKEN', 'KEY', 'Look', 'look', 'sy
 # %% ../../nbs/51c_evaluate.scorecard.ipynb #imports
 import csv, math
 from collections import defaultdict
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from json import loads

@@ -8,7 +8,7 @@ __all__ = ['SIDE', 'SyncNet', 'load_syncnet', 'mfcc', 'face_square', 'SyncNetSco
 # %% ../../nbs/51b_evaluate.syncnet.ipynb #imports
 import pickle
 from pathlib import Path
-import cv2, numpy as np, torch
+import numpy as np, torch
 from scipy.fft import dct
 from torch import nn
 from ..config import LipsyncError, sha256_file

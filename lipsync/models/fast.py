@@ -8,7 +8,6 @@ __all__ = ['half_dtype', 'cast_in', 'cast_out', 'to_half', 'optimise', 'set_flow
 # %% ../../nbs/24c_models.fast.ipynb #imports
 import copy
 import torch
-from torch import nn
 from ..config import log
 from .generator import FiLMLayer
 from .lipsync import CompleteLipSyncModel

@@ -6,7 +6,6 @@
 __all__ = ['VisemeEmbedding', 'VisemeEncoder', 'CrossModalAttention']
 
 # %% ../../nbs/21_models.fusion.ipynb #imports
-import torch, torch.nn.functional as F
 from torch import nn
 from ..config import ModelConfig
 from .audio_encoder import BandAttention, delay

@@ -18,7 +18,7 @@ from ..config import ModelConfig, model_config
 from ..console import emit, show_table
 from ..models.syncnet import SyncDiscriminator, pair_weights, places, sync_terms, windows
 from .gan import grad_norm
-from .loaders import accelerator, open_data, seed_for
+from .loaders import accelerator, open_data
 from .stages import TrainConfig, train_config
 
 # %% ../../nbs/37b_train.doctor.ipynb #finding

@@ -20,7 +20,7 @@ from .doctor import Diagnosis, Plateau, examine
 from .gan import grad_norm, same_start, sync_grads
 from .loaders import Loaders, accelerator, open_data, own, seed_for
 from .metrics import Means
-from .monitor import History, read_history
+from .monitor import History
 from .stages import TrainConfig, parse_settings, train_config
 
 # %% ../../nbs/37_train.expert.ipynb #vary

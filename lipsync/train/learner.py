@@ -20,13 +20,13 @@ from fastai.optimizer import SGD
 from torch.utils.data import default_collate
 from tqdm import tqdm
 from ..config import LipsyncError, ModelConfig, log, model_config, provenance, save_json
-from .checkpoints import check_fits, differences, load_generator, resume_from, save_checkpoint, save_epoch
+from .checkpoints import check_fits, differences, resume_from, save_checkpoint, save_epoch
 from .expert import fit_expert, load_expert
 from .gan import generate
 from .loaders import Loaders, accelerator, check_data, open_data, own
 from .losses import at_least_float32, perceptual_loss
 from .metrics import Means, make_fid, make_lmd, psnr, sharpness, similarity
-from .monitor import Board, History, attention_map, memory_gb, read_history, sample_sheet, save_clip, save_png, side_by_side, summary
+from .monitor import Board, History, attention_map, memory_gb, sample_sheet, save_clip, save_png, side_by_side, summary
 from .runs import write_report
 from .stages import TrainConfig, check_config, end_early, parse_settings, stage_at, stages, train_config
 from .steps import GANSteps, TrainingBroke, build

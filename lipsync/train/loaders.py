@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Subset, default_collate
 from ..config import LipsyncError, ModelConfig, log, only_one
 from ..data.dataset import LipSyncDataset, PersonSampler, choose_workers
 from .checkpoints import ResumableSampler
-from .stages import TrainConfig, train_config
+from .stages import TrainConfig
 
 # %% ../../nbs/36_train.loaders.ipynb #launch
 def check_launch(

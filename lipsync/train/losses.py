@@ -8,7 +8,7 @@ __all__ = ['VGG_URL', 'at_least_float32', 'motion_weight', 'l1_loss', 'mouth_wei
            'adversarial_loss', 'viseme_loss', 'CompleteLoss']
 
 # %% ../../nbs/30_train.losses.ipynb #imports
-import logging, socket
+import socket
 from pathlib import Path
 import torch, torch.nn.functional as F, torchvision
 from torch import nn

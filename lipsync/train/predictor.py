@@ -22,7 +22,7 @@ from ..models.predictor import CLOSED, VisemePredictor, predictor_loss, vary
 from .gan import same_start, sync_grads
 from .loaders import Loaders, accelerator, check_data, seed_for
 from .metrics import Means
-from .monitor import History, read_history
+from .monitor import History
 from .stages import TrainConfig, train_config
 
 # %% ../../nbs/38_train.predictor.ipynb #data

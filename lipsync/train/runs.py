@@ -10,13 +10,13 @@ __all__ = ['PAIR', 'IN_SYNC', 'MOMENT', 'STRONG', 'SLOPE', 'WEAK', 'DETAIL', 'GF
 
 # %% ../../nbs/35b_train.runs.ipynb #imports
 import json as jsonlib, math, os, time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import mean, median
 from ..config import LipsyncError
 from ..console import emit, fmt_time, plural, show_table
 from ..report import Page, plot_history
-from .stages import TRAIN_PRESETS, TrainConfig, stage_at, stages
+from .stages import TRAIN_PRESETS, TrainConfig, stages
 
 # %% ../../nbs/35b_train.runs.ipynb #read
 def _rows(path) -> tuple:
