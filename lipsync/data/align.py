@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['IPA_ARPABET', 'SCORE_MIN', 'DTW_MIN', 'MFA_MODELS', 'Alignment', 'read_textgrid', 'write_textgrid', 'read_lab',
            'read_labels', 'find_transcript', 'text_words', 'ipa_to_arpabet', 'espeak_ipa', 'pronounce',
-           'WrongTranscript', 'pocketsphinx_align', 'espeak_align', 'mfa_model', 'mfa_align_many', 'mfa_align',
-           'mfa_prealign', 'allphone_align', 'energy_align', 'align']
+           'WrongTranscript', 'pocketsphinx_align', 'pocketsphinx_begin', 'espeak_align', 'mfa_model', 'mfa_align_many',
+           'mfa_align', 'mfa_prealign', 'allphone_align', 'energy_align', 'align']
 
 # %% ../../nbs/14_data.align.ipynb #imports
 import functools, math, os, re, shutil, subprocess, tempfile, unicodedata
@@ -258,11 +258,15 @@ def _decoder(kind, beam):
     d.reinit_feat()
     return d
 
+def _add_words(d, extra):
+    "Teach the decoder words: {name: ARPABET}"
+    for w,p in extra.items():
+        if d.lookup_word(w) is None: d.add_word(w, p, True)
+
 def _first_pass(pcm, tokens, extra, beam):
     "A decoder that has found the words, and their times"
     d = _decoder('words', beam)
-    for w,p in extra.items():
-        if d.lookup_word(w) is None: d.add_word(w, p, True)
+    _add_words(d, extra)
     d.set_align_text(' '.join(tokens))
     d.start_utt(); d.process_raw(pcm.tobytes(), full_utt=True); d.end_utt()
     if d.hyp() is None: raise RuntimeError('no path')
@@ -333,6 +337,14 @@ SCORE_MIN = .37 # Alignments below are taken for a wrong transcript
 class WrongTranscript(LipsyncError): "The text is not what is said"
 _wrong = lambda score, least: WrongTranscript(f"the transcript does not fit the sound (score {score:.2f} < {least})", "check that the transcript belongs to this file")
 
+# %% ../../nbs/14_data.align.ipynb #ps-align-tokens
+def _tokens(words, voice):
+    "(indices of the words that can be spoken, their names in the decoder, pronunciations of those that its dictionary lacks)"
+    said = {w: p for w in [w for w in dict.fromkeys(words) if w not in _dictionary()] for p in pronounce([w], voice)}
+    names = {w: 'oov_'+p.lower().replace(' ', '_') for w,p in said.items()} # by its sound: the decoder keeps it
+    keep = [i for i,w in enumerate(words) if said.get(w, True)]             # espeak has no sound for some symbols
+    return keep, [names.get(words[i], words[i]) for i in keep], {names[w]: p for w,p in said.items() if p}
+
 # %% ../../nbs/14_data.align.ipynb #ps-align-it
 def pocketsphinx_align(
     audio:np.ndarray, # Mono samples, [N]
@@ -341,10 +353,8 @@ def pocketsphinx_align(
     voice:str='en-us' # espeak voice for words not in the dictionary
 ) -> Alignment:
     "Force the words onto the sound; raises `WrongTranscript` below `SCORE_MIN`, `LipsyncError` when no path exists"
-    said = {w: p for w in [w for w in dict.fromkeys(words) if w not in _dictionary()] for p in pronounce([w], voice)}
-    words = [w for w in words if said.get(w, True)]                     # espeak has no sound for some symbols
-    names, pcm = {w: 'oov_'+p.lower().replace(' ', '_') for w,p in said.items()}, _pcm(audio, sr) # named by its sound: the decoder keeps it
-    tokens, extra = [names.get(w, w) for w in words], {names[w]: p for w,p in said.items() if p}
+    (keep, tokens, extra), pcm = _tokens(words, voice), _pcm(audio, sr)
+    words = [words[i] for i in keep]
     for beam in (1e-120, 1e-200, 0.):
         try: rows = _mend_stops(_decode(pcm, tokens, extra, beam)); break
         except RuntimeError as e: why = str(e); _kept.cache_clear()
@@ -353,6 +363,23 @@ def pocketsphinx_align(
     if score < SCORE_MIN: raise _wrong(score, SCORE_MIN)
     spans = [[r for r in rows if r[0] == i] for i in range(len(words))]
     return Alignment([Segment(*r[1:4]) for r in rows], [Segment(s[0][1], s[-1][2], w) for s,w in zip(spans, words)], 'arpabet', 'pocketsphinx', score)
+
+# %% ../../nbs/14_data.align.ipynb #begin
+def pocketsphinx_begin(
+    audio:np.ndarray, # Mono samples, [N]; a minute or two
+    sr:int,           # Sample rate, Hz
+    words:list,       # From `text_words`, English: what is said here, and what follows
+    voice:str='en-us' # espeak voice for words not in the dictionary
+) -> list:            # (index of the word, start, end) in seconds; [] if none of them is said
+    "Which of the first words of a text a sound says, and when"
+    (keep, tokens, extra), d = _tokens(words, voice), _decoder('words', 1e-120)
+    if not tokens or len(audio) < .1*sr: return []
+    _add_words(d, extra)
+    path = [(i, i+1, 1., w) for i,w in enumerate(tokens)] + [(i, len(tokens)+1, 1.) for i in range(len(tokens)+1)]
+    d.add_fsg('begin', d.create_fsg('begin', 0, len(tokens)+1, path)); d.activate_search('begin')
+    d.start_utt(); d.process_raw(_pcm(audio, sr).tobytes(), full_utt=True); d.end_utt()
+    found = [s for s in d.seg() or [] if s.word[0] not in '<('] if d.hyp() else []
+    return [(i, s.start_frame/100, (s.end_frame+1)/100) for i,s in zip(keep, found)]
 
 # %% ../../nbs/14_data.align.ipynb #dtw-frames
 _HOP = .01 # Seconds a step
