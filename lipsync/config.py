@@ -8,7 +8,7 @@ __all__ = ['MODEL_PRESETS', 'log', 'LipsyncError', 'Config', 'PreprocessConfig',
            'release_memory']
 
 # %% ../nbs/00_config.ipynb #imports
-import contextlib, ctypes, dataclasses, functools, hashlib, importlib.metadata, json, logging, os, platform, time
+import contextlib, ctypes, dataclasses, functools, gc, hashlib, importlib.metadata, json, logging, os, platform, time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -218,6 +218,7 @@ def keep_memory() -> bool:
     return all(libc.mallopt(k, most) == 1 for k in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD))
 
 def release_memory() -> bool:
-    "Hand back once what was kept and is free: between two parts of a long job, of which the first was the larger"
+    "Collect what is left of Python's cycles, and hand back what is free: now and then in a long job, and between its parts"
+    gc.collect()
     try: return bool(ctypes.CDLL('libc.so.6').malloc_trim(0))
     except (OSError, AttributeError): return False

@@ -8,6 +8,7 @@ __all__ = ['CHANGED', 'STRIDE', 'LOOK_SIZE', 'UNLIKE', 'COUNT_EVERY', 'COVERED',
 
 # %% ../../nbs/12b_data.tracks.ipynb #imports
 import functools
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -117,7 +118,7 @@ class FaceFollower:
     ):
         self.max_faces, self.count_every, self.find = max_faces, count_every, _landmarker()
         self.find.reset()
-        self.times, self.changes, self.faces, self.measured = [], [], [], 0 # `faces`: {number: landmarks} of each frame
+        self.times, self.changes, self.faces, self.measured = array('d'), array('d'), [], 0 # `faces`: {number: landmarks} of each frame
         self.looks = [] # (frame, number, pixels around the mouth as `_look` shows them), one a block
         self._last, self._thumb, self._known, self._next, self._boxes, self._count, self._luck = None, None, {}, 0, [], 0, 1.
 

@@ -350,6 +350,7 @@ def write(self:_Job, folder, tick, crf, chunk, unmarked):
             for v in voices.values(): new = v(i, new)
             if o.add(new, raw, rgb): o.checkpoint({f'{k}.{n}': x for k,v in voices.items() for n,x in v.state().items()})
             tick(1)
+            if i % 1000 == 999: release_memory()
     if s.note: r.note = '. '.join(filter(None, (s.note, plan.note)))
 
 # %% ../../nbs/41_dub.dub.ipynb #tidy

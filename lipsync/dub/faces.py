@@ -4,13 +4,15 @@
 
 # %% auto #0
 __all__ = ['STATES', 'SPEAKING', 'SILENT', 'OCCLUDED', 'PROFILE', 'ABSENT', 'COLOURS', 'PHOTOS', 'YAW_GAIN', 'PAIRS',
-           'PROFILE_FROM', 'PROFILE_TO', 'KEPT', 'FINE', 'ROW', 'COUNT', 'PRINT', 'ALIKE', 'OUTSIDE', 'TURNED', 'MOVES',
-           'TREMBLE', 'AROUND_S', 'HOLD', 'LEAST_TRACK', 'SURE', 'LOOKS', 'GLANCE', 'PATIENCE', 'TINY', 'FEW', 'Photos',
-           'face_yaw', 'steady', 'Scene', 'load_scene', 'scan_key', 'scan', 'choose', 'parse_faces', 'assign',
-           'draw_faces', 'timeline', 'glances', 'wilson', 'Problem', 'Preflight', 'is_photos', 'preflight']
+           'PROFILE_FROM', 'PROFILE_TO', 'KEPT', 'FINE', 'ROW', 'COUNT', 'PRINT', 'NOBODY', 'ALIKE', 'OUTSIDE',
+           'TURNED', 'MOVES', 'TREMBLE', 'AROUND_S', 'HOLD', 'LEAST_TRACK', 'SURE', 'LOOKS', 'GLANCE', 'PATIENCE',
+           'TINY', 'FEW', 'Photos', 'face_yaw', 'steady', 'Scene', 'load_scene', 'scan_key', 'scan', 'choose',
+           'parse_faces', 'assign', 'draw_faces', 'timeline', 'glances', 'wilson', 'Problem', 'Preflight', 'is_photos',
+           'preflight']
 
 # %% ../../nbs/40b_dub.faces.ipynb #imports
-import functools, gc, hashlib, json, math, os, re, resource, shutil, tempfile, time
+import functools, hashlib, json, math, os, re, resource, shutil, tempfile, time
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice, repeat
@@ -20,7 +22,7 @@ from types import SimpleNamespace
 import av, cv2, numpy as np
 from scipy.ndimage import median_filter, uniform_filter1d
 
-from ..config import LipsyncError, PreprocessConfig, atomic_path, log
+from ..config import LipsyncError, PreprocessConfig, atomic_path, log, release_memory
 from ..console import fmt_bytes, fmt_time, plural, printable, show_table
 from ..data.audio import voice_activity
 from ..data.face import FACE_OVAL, LIP_GAP, LIPS_INNER, LIPS_OUTER, MOUTH_ENDS, NOSE_TIP, OUTER_EYES, STABLE, TEMPLATE, TEMPLATE_SIZE, face_transform, mouth_transform, runs, similarity, smooth_transforms, warp
@@ -152,7 +154,7 @@ def _ratios(rows, pair):
     return np.linalg.norm(a-b, axis=1)/np.maximum(np.linalg.norm(c-e, axis=1), 1e-6)
 
 # %% ../../nbs/40b_dub.faces.ipynb #seen
-COUNT, PRINT = 4, 16 # Frames between two counts of the faces, and between two prints
+COUNT, PRINT, NOBODY = 4, 16, {} # Frames between two counts of the faces, and between two prints
 
 @functools.lru_cache
 def _hog(): return cv2.HOGDescriptor((64,64), (16,16), (8,8), (8,8), 9)
@@ -169,7 +171,7 @@ class _Seen:
     "What a pass gathers; `face` of a row is the follower's number"
     def __init__(self, max_faces):
         self.follow, self.blocks, self.now = FaceFollower(max_faces, COUNT), [], []
-        self.times, self.changes, self.jumps, self.index, self.prints = [], [], [], [], []
+        self.times, self.changes, self.jumps, self.index, self.prints = array('d'), array('d'), array('d'), array('i'), []
         self._before, self._rgb, self._printed, self._last = {}, None, {}, []
 
     def add(self, block):
@@ -181,7 +183,7 @@ class _Seen:
         n = len(self.follow.times)
         self.follow.add(block)
         for i, (t, rgb) in enumerate(block, n):
-            faces, self.follow.faces[i] = self.follow.faces[i], {}
+            faces, self.follow.faces[i] = self.follow.faces[i], NOBODY
             self.index.append(len(self.times)); self.times.append(t); self.changes.append(self.follow.changes[i])
             self.jumps.append(min((_jump(lm, self._before[k]) for k,lm in faces.items() if k in self._before), default=np.nan))
             self._last = [_pack(len(self.times)-1, k, lm) for k,lm in faces.items()]
@@ -485,7 +487,7 @@ def scan(
     seen, frames = _Seen(max_faces), iter(source)
     while block := list(islice(frames, STRIDE)):
         seen.add(block)
-        if len(seen.times) % 1000 < STRIDE: gc.collect() # FaceMesh leaves cycles behind, and Python itself looks for old ones too rarely: 3 kB a frame
+        if len(seen.times) % 1000 < STRIDE: release_memory() # FaceMesh leaves cycles behind, and Python itself looks for old ones too rarely: 3 kB a frame
         if on_frame: on_frame(len(block))
     scene = _scene(seen, source, cfg, max_faces, key)
     if keep: scene.save(keep)
