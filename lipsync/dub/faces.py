@@ -142,6 +142,11 @@ def _points(rows, ids):
     p = rows['points'][:,[_AT[i] for i in ids]].astype(np.float32)/FINE*rows['width'][:,None,None]
     return p + np.stack([rows['x'], rows['y']], 1)[:,None]
 
+def _by_blocks(f, rows, at=None, size=4096):
+    "`f` of some rows at a time (those at `at`, or all), its arrays put together"
+    n = len(rows) if at is None else len(at)
+    return np.concatenate([f(rows[i:i+size] if at is None else rows[at[i:i+size]]) for i in range(0, max(n, 1), size)])
+
 def _unpack(row):
     "float32 [478,3] of one row; nan where nothing was kept"
     lm = np.full((478,3), np.nan, np.float32)
@@ -209,7 +214,10 @@ def _take(self, rgb, faces):
         if news or len(self.times)-self._printed.get(k, -PRINT) >= PRINT:
             self.prints.append((len(self.times)-1, k, _print(rgb, lm))); self._printed[k] = len(self.times)
 
-def _table(self): return np.concatenate([*self.blocks, np.array(self.now, ROW)])
+def _table(self):
+    "All rows, which are not kept here any longer"
+    parts, self.blocks, self.now = [*self.blocks, np.array(self.now, ROW)], [], []
+    return np.concatenate(parts)
 
 _Seen._keep, _Seen._again, _Seen._take, _Seen.table = _keep, _again, _take, _table
 
@@ -437,14 +445,14 @@ def _between(rows, shot, changes, most=3):
 def _states(rows, looks, at, seen, shot, size, fps, others):
     "uint8 [n] of one face"
     n, f = len(shot), rows['frame']
-    state, lips = np.full(n, ABSENT, np.uint8), _points(rows, LIPS_OUTER)
+    state = np.full(n, ABSENT, np.uint8)
     moving = np.zeros(len(rows), bool)
     for a, b in runs(np.isin(np.arange(n), f)):
         s = slice(*np.searchsorted(f, (a,b))); moving[s] = _moving(rows[s], fps)
     state[f] = np.where(moving & seen[f] & ~others[f], SPEAKING, SILENT)
     yaw = np.abs(median_filter(rows['yaw'].astype(float), 5, mode='nearest'))
     straight = np.abs(rows['yaw'].astype(float)-np.median(rows['yaw']))[np.searchsorted(f, at).clip(0, len(f)-1)] < TURNED
-    cut_off = ((lips < 0) | (lips > np.array(size)-1)).any(-1).mean(1) > OUTSIDE
+    cut_off = _by_blocks(lambda r: ((p := _points(r, LIPS_OUTER)) < 0) | (p > np.array(size)-1), rows).any(-1).mean(1) > OUTSIDE
     hidden = _covered(looks[straight], at[straight], shot, n, fps); hidden[f] |= cut_off
     state[hidden & (state != ABSENT)] = OCCLUDED
     state[f[_held(yaw, PROFILE_FROM, PROFILE_TO)]] = PROFILE
@@ -503,7 +511,8 @@ def _scene(seen, source, cfg, max_faces, key):
     who = _link(rows, shot, seen.prints, max_faces)
     face_of = {(int(r['frame']), int(r['face'])): int(k) for r,k in zip(rows[np.isin(rows['frame'], [i for i,_,_ in looks])], who[np.isin(rows['frame'], [i for i,_,_ in looks])])}
     rows['face'] = who
-    faces = [_between(np.sort(rows[who == k], order='frame'), shot, np.array(seen.changes)) for k in range(who.max(initial=-1)+1)]
+    faces = [_between(rows[who == k], shot, np.array(seen.changes)) for k in range(who.max(initial=-1)+1)] # rows come in the order of frames
+    del rows # an hour's are 34 MB
     path = getattr(source, 'path', None)
     path = path if isinstance(path, (str,Path)) and Path(path).suffix.lower() not in PHOTOS and Path(path).is_file() else None
     voiced, records, heard = _hear(path, times, shot, faces, cfg) if path and n else (np.zeros(n, bool), [], False)
@@ -512,7 +521,7 @@ def _scene(seen, source, cfg, max_faces, key):
     mine = lambda k: [(i,p) for i,j,p in looks if face_of.get((i,j)) == k]
     states = [_states(r, np.array([p for _,p in mine(k)]), np.array([i for i,_ in mine(k)], int), voiced if heard else np.ones(n, bool), shot, size, fps, _others(records, k, n)) for k,r in enumerate(faces)]
     info = dict(path=str(getattr(source, 'path', '')), key=key, width=size[0], height=size[1], fps=fps, sound=heard, measured=seen.follow.measured/max(n, 1), notes=[source.note] if getattr(source, 'note', '') else [])
-    return Scene(times, shot, np.concatenate([np.zeros(0, ROW), *faces]), np.array(states, np.uint8).reshape(len(faces), n), voiced, records, info)
+    return Scene(times, shot, faces[0] if len(faces) == 1 else np.concatenate([np.zeros(0, ROW), *faces]), np.array(states, np.uint8).reshape(len(faces), n), voiced, records, info)
 
 # %% ../../nbs/40b_dub.faces.ipynb #lazy
 class _Frames(Sequence):
@@ -524,11 +533,12 @@ class _Frames(Sequence):
         if not -self.n <= i < self.n: raise IndexError(i)
         return self.make(int(i) % self.n)
 
-def _stretch(rows, cfg):
-    "([n,4] the smoothed similarities' four numbers, what the mouth crop is further down) of an unbroken run"
+def _stretch(rows, at, cfg):
+    "([n,4] the smoothed similarities' four numbers, what the mouth crop is further down) of an unbroken run, whose rows are at `at`"
     to = TEMPLATE*(cfg.face_size/TEMPLATE_SIZE)
-    Ms = np.stack(smooth_transforms([similarity(p, to, cfg.normalize_pose) for p in _points(rows, STABLE)], size=cfg.face_size))
-    lips = _points(rows, LIPS_OUTER).mean(1)
+    Ms = _by_blocks(lambda r: np.stack([similarity(p, to, cfg.normalize_pose) for p in _points(r, STABLE)]), rows, at)
+    Ms = np.stack(smooth_transforms(Ms, size=cfg.face_size))
+    lips = _by_blocks(lambda r: _points(r, LIPS_OUTER).mean(1), rows, at)
     y = float(np.median((Ms[:,1,:2]*lips).sum(1)+Ms[:,1,2]))
     return np.stack([Ms[:,0,0], Ms[:,1,0], Ms[:,0,2], Ms[:,1,2]], 1), mouth_transform(np.zeros((2,3)), y, cfg.face_size, cfg.mouth_size)[:,2]
 
@@ -546,7 +556,7 @@ def _track(self,
     for a, b in runs(self.states[k] <= SILENT):
         for lo, hi in _stretches(self.shot[a:b], b-a):
             if hi-lo < LEAST_TRACK: continue
-            pose[a+lo:a+hi], down = _stretch(rows[at[a+lo:a+hi]], cfg)
+            pose[a+lo:a+hi], down = _stretch(rows, at[a+lo:a+hi], cfg)
             track[a+lo:a+hi] = len(shift); shift.append(down)
     matrix = lambda i: np.array([[pose[i,0], -pose[i,1], pose[i,2]], [pose[i,1], pose[i,0], pose[i,3]]], np.float64)
     face = lambda i: None if track[i] < 0 else matrix(i)
