@@ -11,6 +11,7 @@ __all__ = ['LIPS_OUTER', 'LIPS_INNER', 'RIGHT_EYE', 'LEFT_EYE', 'FACE_OVAL', 'OU
 # %% ../../nbs/12_data.face.ipynb #imports
 import contextlib, math, os, sys, warnings
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import cv2, numpy as np
@@ -178,12 +179,13 @@ def _graph(self:FaceLandmarker,
     name:str # `mesh` (follows one face), `still` (one picture), `far` (the far detector) or a number of faces to follow
 ):
     "That MediaPipe graph, started when first needed"
-    if name not in self._graphs:
+    def make():
         mp, sure = _mediapipe(), self.min_confidence
-        if name == 'far': g = mp.face_detection.FaceDetection(model_selection=1, min_detection_confidence=self.min_far)
-        else: g = mp.face_mesh.FaceMesh(static_image_mode=name == 'still', refine_landmarks=self.refine,
+        if name == 'far': return mp.face_detection.FaceDetection(model_selection=1, min_detection_confidence=self.min_far)
+        return mp.face_mesh.FaceMesh(static_image_mode=name == 'still', refine_landmarks=self.refine,
             max_num_faces=int(name) if name.isdigit() else 1, min_detection_confidence=sure, min_tracking_confidence=sure)
-        self._graphs[name] = g
+    if name not in self._graphs:
+        with ThreadPoolExecutor(1) as thread: self._graphs[name] = thread.submit(make).result() # MediaPipe holds on to the stack that it was started from, and so to all that its callers have
     return self._graphs[name]
 
 # %% ../../nbs/12_data.face.ipynb #wire
