@@ -66,7 +66,7 @@ ROWS = ( # (how the clip was dubbed, figure of the scorecard, what to call it, d
     ('other','shape.follows','opening follows the truth, r ↑',2), ('other','shape.lmd_motion','lips move otherwise than the truth, eye distances ↓',4), ('other','sync.in_time','offset within a frame of 0, share of clips ↑',2),
     ('other','sync.lse_d_true','LSE-D, at the best of the offsets ↓',2), ('other','sync.at_zero','the same distance unshifted ↓',2), ('other','sync.lse_c_true','LSE-C ↑',2), ('other','sync.survives',"confidence that another's sound leaves ↓",2),
     ('other','shut.closed','p b m that close ↑',2), ('other','shut.silence','shut in silence ↑',2), ('other','paste.worst','seam, worst eighth, → 1',2), ('other','paste.flicker','flicker, → 1',2), ('other','identity.lips',"lips unlike the person's own ↓",3),
-    ('own','picture.psnr','PSNR, dB ↑',1), ('own','picture.ms_ssim','MS-SSIM ↑',3), ('own','picture.sharpness','sharpness, → 1',2))
+    ('own','picture.psnr','PSNR, its own words, dB ↑',1), ('own','picture.ms_ssim','MS-SSIM, its own words ↑',3), ('own','picture.sharpness','sharpness, its own words, → 1',2))
 
 def _cell(i, digits):
     "Mean and interval"
