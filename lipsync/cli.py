@@ -32,6 +32,7 @@ COMMANDS = { # word: (module:function, one line)
     'runs':       ('lipsync.train.runs:runs', "runs with stage, epoch, best, speed, time and cost of what is left"),
     'report':     ('lipsync.train.runs:report', "a run's report.html: verdict, red flags, curves, samples"),
     'export':     ('lipsync.train.export:export', "a checkpoint -> safetensors with a model card, and ONNX"),
+    'adapt':      ('lipsync.train.adapt:adapt', "learn one person from own footage: mouths in seconds, with --minutes a network, if it is a gain"),
     'dub':        ('lipsync.dub.batch:dub', "put new speech into a video or a photograph, or into a list of them"),
     'live':       ('lipsync.dub.live:live', "speech from standard input -> a talking face on standard output, while it arrives"),
     'studio':     ('lipsync.dub.studio:studio', "the dub as a page in the browser: choose, look, correct, dub, compare"),
@@ -45,12 +46,12 @@ PARTS = { # Heading: the command words under it, in the order of use
     'Preprocess': ['preprocess', 'status', 'missing', 'reprocess', 'verify'],
     'Exchange': ['export-pkl', 'import-pkl'],
     'Train': ['doctor', 'train-sync', 'train-visemes', 'train', 'runs', 'report', 'export'],
-    'Dub': ['dub', 'live', 'studio'],
+    'Dub': ['adapt', 'dub', 'live', 'studio'],
     'Evaluate': ['evaluate'],
 }
 
 # %% ../nbs/59_cli.ipynb #find-command
-COMPUTES = {'demo','doctor','train','train-sync','train-visemes','export','dub','live','evaluate'}
+COMPUTES = {'demo','doctor','train','train-sync','train-visemes','export','adapt','dub','live','evaluate'}
 
 def find_command(word:str):
     "The function behind a command word"

@@ -30,6 +30,7 @@ class Bank:
     measures:np.ndarray  # [m,6] in eye distances
     pose:np.ndarray      # [m,2] to where the head was turned, see `pose_of`
     after:np.ndarray     # bool [m]: was one frame after the mouth before it in the list
+    at:np.ndarray = None # int [m], from which frames of the film they are
 
     @property
     def spread(self) -> np.ndarray: return self.measures.std(0)+1e-3 # [6]
@@ -78,7 +79,7 @@ def build_bank(
     m, pose, runs = lip_measures(q), np.stack([pose_of(x) for x in q]), np.cumsum(np.diff(at, prepend=at[0]) > 1) + np.asarray(track.track)[at]
     keep = select(m, pose, runs, most); frame = source.reader()
     mouths = [cut_mouth(frame(int(i)), points(int(i))) for i in at[keep]]
-    return Bank(mouths, m[keep], pose[keep], np.r_[False, (np.diff(at[keep]) == 1) & (np.diff(runs[keep]) == 0)])
+    return Bank(mouths, m[keep], pose[keep], np.r_[False, (np.diff(at[keep]) == 1) & (np.diff(runs[keep]) == 0)], at[keep])
 
 # %% ../../nbs/47_dub.bank.ipynb #cost
 WEIGHTS, NEXT, HOLD, JUMP = np.array([3,1.5,.5,.5,.5,.5]), 0., .12, 1.2 # Of the measures; cost of going on, holding and jumping

@@ -24,6 +24,7 @@ from .faces import Photos, Scene, assign, choose, is_photos, scan
 from .generators import Generator, Take, Terms
 from .lips import speech_steps
 from .output import Output, parts_of, sound_plan
+from .person import PersonGenerator, is_person
 from .speech import Mels, Sound, room_noise, visemes_at, what_is_said
 from .training_free import TrainingFree
 from ..media import MediaError, audio_blocks, pictures, probe, video_traits, _decode, _rgb
@@ -283,7 +284,7 @@ class MouthGenerator(Generator):
 
 # %% ../../nbs/41_dub.dub.ipynb #generator-of
 def generator(
-    checkpoint=None, # Checkpoint file, folder or address of a model, a `CompleteLipSyncModel`, a function as `from_model` makes, or a `Generator`; None: the training-free one
+    checkpoint=None, # Checkpoint file, folder or address of a model, a folder of `lipsync adapt`, a `CompleteLipSyncModel`, a function as `from_model` makes, or a `Generator`; None: the training-free one
     device:str=None, # cpu or cuda; a GPU if there is one
 ) -> Generator:
     "The generator that is meant; raises `LipsyncError`"
@@ -291,6 +292,7 @@ def generator(
     if checkpoint is None: return TrainingFree(why='no checkpoint was given')
     if isinstance(checkpoint, torch.nn.Module): return MouthGenerator(from_model(checkpoint.eval()), 'a model', *identity(checkpoint))
     if callable(checkpoint): return MouthGenerator(checkpoint, 'a function', *identity(checkpoint))
+    if is_person(checkpoint): return PersonGenerator(checkpoint)
     model = load_generator(checkpoint, device or ('cuda' if torch.cuda.is_available() else 'cpu'))[0]
     return MouthGenerator(from_model(optimise(model)), checkpoint, *identity(checkpoint), why='given as checkpoint')
 

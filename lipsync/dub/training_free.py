@@ -81,22 +81,24 @@ class Performance:
         take:Take,
         lips:LipModel,
         start:int=0, # Frame to begin with
+        person=None, # A `Person` whose mouths and range are used instead of the film's own
     ):
-        self.take, self.film, tr = take, _Film(take.track), take.track
+        self.take, self.film, self.person, tr = take, _Film(take.track), person, take.track
         there, step = self.film.there, 1/max(take.source.fps, 1)
         speech, m = hear(take.sound, take.visemes), self.film.measures[there]
         own = len(there) and not isinstance(take.source, Photos) and np.quantile(m[:,APERTURE], .985) >= OPEN_ENOUGH
-        self.paint = Painter(lips, build_bank(take.source, tr, self.film.points) if own else None)
+        self.paint = person.painter(lips) if person else Painter(lips, build_bank(take.source, tr, self.film.points) if own else None)
         y, shut = lips.predict(speech, tr.times), shut_at(speech, tr.times, step)
-        self.want = lip_range(m, lips.usual).wanted(y, shut) if own else self._still(lips, y, shut)
+        self.want = (person.range if person else lip_range(m, lips.usual)).wanted(y, shut) if own else self._still(lips, y, shut)
         self.path, self.last, self.faded = self._choose(start), None, 0
 
     def _still(self, lips, y, shut):
         "Measures around each frame's own, for lips that don't move by themselves"
-        m, widest, out = self.film.measures, self.paint.choices.widest, np.zeros((len(y),6), np.float32)
+        m, out = self.film.measures, np.zeros((len(y),6), np.float32)
+        usual, widest = (self.person.reach, self.person.range.widest) if self.person else (lips.usual, self.paint.choices.widest)
         for k in range(int(self.take.track.track.max(initial=-1))+1):
             at = np.flatnonzero(self.take.track.track == k)
-            out[at] = still_range(np.median(m[at], 0).astype(float), lips.usual, widest).wanted(y[at], shut[at])
+            out[at] = still_range(np.median(m[at], 0).astype(float), usual, widest).wanted(y[at], shut[at])
         return out
 
     def _choose(self, start) -> Iterator[tuple]:
@@ -138,11 +140,12 @@ class TrainingFree(Generator):
     ): self.path, self.why = Path(lips or lips_path()), why
 
     def perform(self, take, start=0, state=None): return Performance(take, load_lips(self.path), start)
+    def painter(self, lips): return Painter(lips) # Used to measure its speed
     def identity(self): return [self.path], f'training-free {__version__}'
 
     def ms_per_frame(self, frames, track):
         if track is None or not len(at := np.flatnonzero(np.asarray(track.track) >= 0)): return None
-        lips = load_lips(self.path); paint = Painter(lips); pts = [np.asarray(track.landmarks[int(i)])[KEPT,:2].astype(float) for i in at]
+        lips = load_lips(self.path); paint = self.painter(lips); pts = [np.asarray(track.landmarks[int(i)])[KEPT,:2].astype(float) for i in at]
         want = lip_measures(in_eyes(pts[0], track.to_mouth[int(at[0])])) + [.05,0,.03,0,0,0]
         start = time.perf_counter()
         for i, p in zip(at, pts): paint(frames[int(i)][1], p, track.to_mouth[int(i)], want, 0)
