@@ -30,6 +30,7 @@ from .generators import Generator
 from .lips import AHEAD, APERTURE, BEHIND, Speech, lip_measures, lip_range, load_lips, shut_at, still_range
 from .mesh import in_eyes
 from .output import Output
+from .person import PersonGenerator, is_person
 from .training_free import FADE, OPEN_ENOUGH, Painter, TrainingFree, fades
 from ..media import MediaError, probe, read_frames, _resampled
 from ..models.audio_encoder import delay
@@ -336,18 +337,19 @@ def _measures(self:LipEar):
 # %% ../../nbs/41b_dub.live.ipynb #free-voice
 class FreeVoice:
     "What the training-free generator needs of a loop, and what it shows"
-    def __init__(self, loop:Loop, lips=None):
+    def __init__(self, loop:Loop, lips=None, person=None): # `person`: a `Person` whose mouths and range are used
         self.loop, self.lips, tr = loop, lips or load_lips(), loop.tr
         at = np.array(sorted({i for i in loop.order if tr.track[i] >= 0}))
         self.points = {int(i): np.asarray(tr.landmarks[int(i)])[KEPT,:2].astype(float) for i in at}
         q = np.stack([in_eyes(p, tr.to_mouth[i]) for i, p in self.points.items()]); m = lip_measures(q)
         self.pose, self.own = dict(zip(self.points, map(pose_of, q))), len(at) > 4 and np.quantile(m[:,APERTURE], .985) >= OPEN_ENOUGH
-        self.paint = Painter(self.lips, build_bank(loop, tr, self.points.get, among=at) if self.own else None)
-        self.range = lip_range(m, self.lips.usual) if self.own else still_range(np.median(m, 0), self.lips.usual, self.paint.choices.widest)
+        self.paint = person.painter(self.lips) if person else Painter(self.lips, build_bank(loop, tr, self.points.get, among=at) if self.own else None)
+        reach, widest = (person.reach, person.range.widest) if person else (self.lips.usual, self.paint.choices.widest)
+        self.range = still_range(np.median(m, 0), reach, widest) if not self.own else person.range if person else lip_range(m, self.lips.usual)
 
     def suits(self, i, want):
         "What a path has to suit in frame `i`: measures and pose"
-        if self.own: return want, self.pose.get(self.loop.at(i))
+        if self.paint.bank is not None: return want, self.pose.get(self.loop.at(i))
         return self.paint.suits(want, self.range.rest), None
 
     def __call__(self,
@@ -488,10 +490,11 @@ class Live:
         unmarked:str=None,  # Reason for leaving out the badge
     ):
         if batch < 1: raise LipsyncError(f"{batch} frames at a time", "give 1 or more")
+        if is_person(checkpoint): checkpoint = PersonGenerator(checkpoint)
         self.model, found = _model_of(checkpoint, device)
         self.predictor, self.batch = predictor if predictor is not None else found, batch
         self.loop = Loop(face, who, seconds=seconds, side=side)
-        self.free = FreeVoice(self.loop, load_lips(getattr(checkpoint, 'path', None))) if self.model is None else None
+        self.free = FreeVoice(self.loop, load_lips(getattr(checkpoint, 'path', None)), getattr(checkpoint, 'person', None)) if self.model is None else None
         if self.model is not None: self._see(smooth)
         self.height, self.width = next(iter(self.loop.frames.values())).shape[:2]
         self.badge = None if unmarked else badge_for(self.height, self.width)

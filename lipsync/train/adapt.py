@@ -307,7 +307,7 @@ def train_refiner(
     "Train until the time or the steps are used up; a state is written now and then, and when it is interrupted"
     if t.load(path, key): log.info(f"going on from step {t.step:,}, after {fmt_time(t.seconds)}")
     done, total = (lambda: t.step >= steps, steps) if steps is not None else (lambda: t.seconds >= 60*minutes, round(60*minutes))
-    bar = tqdm(total=total, initial=min(t.step if steps is not None else round(t.seconds), total), desc='learning', unit='step' if steps is not None else 's', bar_format='{desc} {percentage:3.0f}%|{bar:20}| {postfix} [{elapsed}<{remaining}]')
+    bar = tqdm(total=total, initial=min(t.step if steps is not None else round(t.seconds), total), desc='learning', unit='step' if steps is not None else 's', bar_format='{desc}{percentage:3.0f}%|{bar:20}|{postfix} [{elapsed}<{remaining}]')
     saved = time.monotonic()
     try:
         while not done():
@@ -487,7 +487,9 @@ def sheet(shots:list) -> np.ndarray: # From `_refined`; uint8 [h,w,3]: source, t
 def _page(out, rep, shots):
     "report.html"
     p = Page(f"lipsync adapt: {out.name}").text(rep['told'], 'good' if rep.get('gain') else '')
-    if shots: p.table(verdict_rows(rep), f"{rep['frames']} frames that were not learned from, 95 % intervals over blocks of frames").image(sheet(shots), "held out: as it was, training-free, refined; three times the size")
+    if shots:
+        with atomic_path(out/'held_out.png') as f: cv2.imwrite(str(f), sheet(shots)[...,::-1])
+        p.table(verdict_rows(rep), f"{rep['frames']} frames that were not learned from, 95 % intervals over blocks of frames").image(out/'held_out.png', "held out: as it was, training-free, refined; three times the size")
     p.details('everything', rep).save(out/'report.html')
 
 # %% ../../nbs/60_train.adapt.ipynb #adapt
