@@ -140,7 +140,7 @@ def _record(path, jobs, made):
 
 # %% ../../nbs/41c_dub.batch.ipynb #command
 def dub(
-    checkpoint:str=None, # A trained generator: a checkpoint .pt, a folder of `lipsync export`, its address (https, hf://owner/repo), or the weights of another project (`lipsync generators`); if not given, the training-free generator, which knows any face
+    checkpoint:str=None, # A trained generator: a checkpoint .pt, a folder of `lipsync export` or `lipsync adapt`, its address (https, hf://owner/repo), or the weights of another project (`lipsync generators`); if not given, the training-free generator, which knows any face
     face:Path=None,    # Video or photo of the person, or a folder of photos
     out:Path=None,     # The mp4 to write; a killed job goes on when the same command is given again
     audio:Path=None,   # File with the new speech (wav, mp3, mp4, …); if there is none, a voice says --text

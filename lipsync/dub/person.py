@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['PERSON', 'REFINER', 'VERDICT', 'KIND', 'Person', 'person_of', 'save_person', 'load_person', 'Refiner', 'lips_square',
-           'lips_maps', 'refiner_size', 'net_input', 'refine', 'save_refiner', 'load_refiner', 'PersonPainter',
-           'is_person', 'PersonGenerator']
+           'lips_maps', 'refiner_size', 'net_input', 'refine', 'save_refiner', 'load_refiner', 'mouth_skin', 'Relit',
+           'PersonPainter', 'is_person', 'PersonGenerator']
 
 # %% ../../nbs/49_dub.person.ipynb #imports
 import json, math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 import cv2, numpy as np, torch, torch.nn.functional as F
 from safetensors import safe_open
@@ -18,7 +18,7 @@ from torch import nn
 from ..config import LipsyncError, atomic_path, load_json, sha256_file
 from ..console import fmt_time, plural
 from ..data.face import compose, warp
-from .bank import MOST, Bank, pose_of
+from .bank import MOST, Bank, pose_of, skin_around
 from .lips import MEASURES, LipRange, LipModel, load_lips
 from .mesh import EYE_PX, INNER, OUTER, Mouth, in_eyes, move_points, _polygon
 from .training_free import Painter, Performance, TrainingFree
@@ -208,13 +208,34 @@ def load_refiner(
         return net.eval()
     except Exception as e: raise LipsyncError(f"{path}: not a refiner of lipsync adapt ({e})", "remove it, or give the command lipsync adapt again") from None
 
+# %% ../../nbs/49_dub.person.ipynb #relit
+def mouth_skin(
+    mouth:Mouth,
+) -> np.ndarray: # [3]
+    "Mean colour of the skin around the lips of a mouth's picture"
+    (h, w), r = mouth.rgb.shape[:2], mouth.rings
+    ring = _polygon(r[40:], (h,w))-_polygon(r[20:40], (h,w), 1.05) > .5
+    return mouth.rgb[ring].astype(float).mean(0) if ring.any() else np.full(3, 128.)
+
+class Relit:
+    "Mouths in the light of a frame, whose skin has the colour `skin`"
+    def __init__(self, mouths:list): self.mouths, self.own, self.skin = mouths, [np.maximum(mouth_skin(m), 4) for m in mouths], None
+    def __len__(self): return len(self.mouths)
+    def __getitem__(self, j):
+        m = self.mouths[j]
+        if self.skin is None: return m
+        gain = np.clip(self.skin/self.own[j], .6, 1.7)
+        return m._replace(rgb=np.clip(m.rgb*gain+.5, 0, 255).astype(np.uint8))
+
 # %% ../../nbs/49_dub.person.ipynb #painter
 class PersonPainter(Painter):
     "A `Painter` with a person's mouths and refiner"
-    def __init__(self, lips:LipModel, person:Person): super().__init__(lips, person.bank); self.net = person.refiner
+    def __init__(self, lips:LipModel, person:Person):
+        super().__init__(lips, replace(person.bank, mouths=Relit(person.bank.mouths))); self.net = person.refiner
 
     def __call__(self, rgb, points, M, want, j, before=None, part=1.): # As for `Painter`
         "The frame with a mouth of these measures"
+        self.bank.mouths.skin = skin_around(rgb, points)
         out = super().__call__(rgb, points, M, want, j, before, part)
         return out if self.net is None else refine(self.net, out, move_points(points, M, want, self.lips), M, want)
 

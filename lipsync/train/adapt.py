@@ -27,7 +27,7 @@ from ..dub.bank import build_bank, costs
 from ..dub.dub import Video
 from ..dub.faces import choose, scan
 from ..dub.generators import Take
-from ..dub.lips import APERTURE, lip_range, load_lips, speech_steps
+from ..dub.lips import APERTURE, lip_range, lips_path, load_lips, speech_steps
 from ..dub.mesh import EYE_PX, INNER, OUTER, _fine, _polygon
 from ..dub.person import VERDICT, Person, Refiner, lips_maps, lips_square, net_input, person_of, refiner_size, save_person, save_refiner
 from ..dub.speech import Sound, visemes_at, what_is_said
@@ -327,13 +327,14 @@ def compare(
     pred:np.ndarray, true:np.ndarray, # uint8 [H,W,3]
     points:np.ndarray,                # [88,2] of the true frame
 ) -> dict:
-    "PSNR and mean difference around the lips, and fine detail (mean square) of both at the lips and inside of them; nan where they are shut"
+    "PSNR around the lips, as it is and without the mean difference of colour; mean difference; fine detail (mean square) of both at the lips and inside of them, nan where they are shut"
     lo = np.maximum(np.floor(points[OUTER].min(0)), 0).astype(int); hi = np.ceil(points[OUTER].max(0)).astype(int); m = (hi-lo)[0]//3
     lo = np.maximum(lo-m, 0); a, b = (x[lo[1]:hi[1]+m,lo[0]:hi[0]+m] for x in (pred, true)); p = points-lo
     near, lips, gap = (_polygon(p[k], a.shape[:2], g) > .5 for k,g in ((OUTER,1.25), (OUTER,1.), (INNER,1.)))
     d, fine = (a.astype(float)-b)[near], [np.square(_fine(np.ascontiguousarray(x))) for x in (a, b)]
     mean = lambda f, k, least: float(f[k].mean()) if k.sum() >= least else math.nan
-    return dict(psnr=10*math.log10(255**2/max(float(np.square(d).mean()), 1e-2)), l1=float(np.abs(d).mean()), **{f'{n}{e}': mean(f, k, least) for n,k,least in (('lips',lips,1), ('inside',gap,20)) for e,f in zip(('','_true'), fine)})
+    level = lambda d: 10*math.log10(255**2/max(float(np.square(d).mean()), 1e-2))
+    return dict(psnr=level(d), psnr_shape=level(d-d.mean(0)), l1=float(np.abs(d).mean()), **{f'{n}{e}': mean(f, k, least) for n,k,least in (('lips',lips,1), ('inside',gap,20)) for e,f in zip(('','_true'), fine)})
 
 # %% ../../nbs/60_train.adapt.ipynb #seen
 def seen_as(
@@ -398,7 +399,7 @@ def _sharp(rows, k):
 
 def _figures(rows, heard, truth):
     "The figures of one way of dubbing"
-    out = dict(psnr=interval(_blocks([r['psnr'] for r in rows])), l1=interval(_blocks([r['l1'] for r in rows])), sharp_lips=_sharp(rows, 'lips'), sharp_inside=_sharp(rows, 'inside'))
+    out = {k: interval(_blocks([r[k] for r in rows])) for k in ('psnr','psnr_shape','l1')} | dict(sharp_lips=_sharp(rows, 'lips'), sharp_inside=_sharp(rows, 'inside'))
     if heard is None: return out
     t = MouthTrack(np.arange(len(heard['opening']))/25, heard['opening'], heard['opening'], None); share, sounds = closure_rate(t, heard['visemes'])
     return out | dict(follows=follow(heard['opening'], truth['opening']), closed=share, sounds=sounds)
@@ -413,7 +414,8 @@ def judge_refiner(
     a, b = seen_as(reel, held, person, plain), seen_as(reel, held, better, refined); show |= {k: (plain[k], refined[k]) for k in show}
     with tempfile.TemporaryDirectory() as d:
         vis = clip_sounds(reel, held, Path(d)); truth, x, y = (heard_as(reel, held, p, vis) for p in (None, person, better))
-    v = dict(training_free=_figures(a, x, truth), refined=_figures(b, y, truth), frames=len(a), improvement=interval(_blocks([q['psnr']-p['psnr'] for p,q in zip(a, b)])))
+    v = dict(training_free=_figures(a, x, truth), refined=_figures(b, y, truth), frames=len(a), improvement=interval(_blocks([q['psnr']-p['psnr'] for p,q in zip(a, b)])),
+        improvement_shape=interval(_blocks([q['psnr_shape']-p['psnr_shape'] for p,q in zip(a, b)])))
     if truth: v['truth'] = dict(closed=_figures(a, truth, truth)['closed'])
     return v | _verdict(v)
 
@@ -430,7 +432,7 @@ def _verdict(v):
 def verdict_rows(v:dict) -> list:
     "The verdict as a table's rows"
     f = lambda x: '-' if x is None or (isinstance(x, float) and math.isnan(x)) else f"{x['mean']:.2f} [{x['low']:.2f}, {x['high']:.2f}]" if isinstance(x, dict) and x['low'] is not None else f"{x['mean']:.2f}" if isinstance(x, dict) else f"{x:.2f}"
-    names = dict(psnr='PSNR around the lips, dB', l1='difference there, grey levels', sharp_inside="detail inside the mouth, of the truth's", sharp_lips='detail of the lips', follows='opening follows, r, from its own sound', closed='p b m that close')
+    names = dict(psnr='PSNR around the lips, dB', psnr_shape='the same, difference of colour apart', l1='difference there, grey levels', sharp_inside="detail inside the mouth, of the truth's", sharp_lips='detail of the lips', follows='opening follows, r, from its own sound', closed='p b m that close')
     return [{'held out': n, 'training-free': f(v['training_free'].get(k)), 'refined': f(v['refined'].get(k))} for k,n in names.items() if k in v['refined']]
 
 # %% ../../nbs/60_train.adapt.ipynb #held
@@ -452,7 +454,7 @@ def eye_pixels(track:FaceTrack) -> float:
 
 def _key(reel, seed, size):
     "Changes with whatever shapes the training"
-    h = hashlib.sha256(f'{__version__} {seed} {size} {reel.starts.tolist()}'.encode())
+    h = hashlib.sha256(f'{__version__} {sha256_file(lips_path())} {seed} {size} {reel.starts.tolist()}'.encode())
     for c in reel.clips: h.update(c.name.encode())
     h.update(np.nan_to_num(_Film(reel.track).measures).tobytes())
     return h.hexdigest()[:20]
