@@ -16,7 +16,7 @@ import numpy as np, torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from ..config import LipsyncError, load_json, log
-from ..data.face import CHIN, FACE_OVAL, NOSE_TIP, _steady, runs
+from ..data.face import FACE_OVAL, NOSE_TIP, _steady, runs
 from ..models.hub import RAW, stated_bytes
 from ..models.musetalk import SEGMENT, UNET, VAE, WHISPER, Autoencoder, UNet, Whisper, draw, listen, load_net, new_names, rows_at
 from ..models.wav2lip import MEL_RATE, MEL_SILENCE, MEL_WIDTH, Wav2Lip, columns, emphasised, load_wav2lip, redraw
@@ -317,11 +317,11 @@ class Foreign:
         source:str|Path, # Where it was found
         size:int,        # Side of its crop, pixels
         device:str='cpu',
-        batch:int=16,    # Frames at a time
+        batch:int=16,    # Frames at a time on a GPU; a CPU's caches are full with one
     ):
         f = FAMILIES[family]
         self.family, self.name, self.licence, self.use, self.origin, self.source = family, f.title, f.licence, f.use, f.origin, Path(source)
-        self.size, self.device, self.batch = size, device, batch
+        self.size, self.device, self.batch = size, device, 1 if torch.device(device).type == 'cpu' else batch
 
     def crop(self, landmarks:np.ndarray) -> np.ndarray: # [2,3]
         "From the frame to the crop, for one frame by itself"

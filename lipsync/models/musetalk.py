@@ -10,7 +10,6 @@ __all__ = ['UNET', 'VAE', 'WHISPER', 'SEGMENT', 'ROW_RATE', 'BEFORE', 'ROWS', 'B
 
 # %% ../../nbs/29_models.musetalk.ipynb #imports
 import math
-from collections.abc import Iterator
 import cv2, numpy as np, torch
 import torch.nn.functional as F
 from fastcore.basics import patch
