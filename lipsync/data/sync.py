@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['HZ', 'TAPS', 'LISTENER', 'SEARCH', 'MEMORY', 'WEIGHT', 'MIN_SECONDS', 'MIN_MOTION', 'SURE_MARGIN', 'SURE_P',
-           'BELONGS_P', 'STRANGE_P', 'LEAST', 'USUAL_ERROR', 'SURE_SPEAKER', 'FULL_MOTION', 'expected_lips',
-           'lag_curve', 'shift_audio', 'SyncEstimate', 'estimate_offset', 'SpeakerChoice', 'choose_speaker']
+           'BELONGS_P', 'STRANGE_P', 'LEAST', 'USUAL_ERROR', 'SURE_SPEAKER', 'FULL_MOTION', 'band_power', 'band_levels',
+           'expected_lips', 'lag_curve', 'shift_audio', 'SyncEstimate', 'estimate_offset', 'SpeakerChoice',
+           'choose_speaker']
 
 # %% ../../nbs/14b_data.sync.ipynb #imports
 import functools
@@ -37,13 +38,25 @@ def _bank(sr, n):
     return np.stack([np.clip(np.minimum((f-a)/(b-a), (c-f)/(c-b)), 0, None) for a,b,c in zip(e, e[1:], e[2:])], 1).astype(np.float32)
 
 # %% ../../nbs/14b_data.sync.ipynb #bands-db
-def _bands(audio, sr):
-    "Loudness of the bands every 10 ms, 1 a unit of 50 dB, against the loud parts of the clip; a block at a time"
+def band_power(
+    audio:np.ndarray, # float [N]
+    sr:int,           # Hz
+) -> np.ndarray:      # [1+N*HZ/sr,12]
+    "Power of twelve mel bands every 10 ms; a block at a time"
     n, at = round(.032*sr), np.arange(int(len(audio)/sr*HZ)+1)*sr//HZ
     view = np.lib.stride_tricks.sliding_window_view(np.pad(audio, (n//2, n)), n)
     w = np.hanning(n).astype(np.float32)
-    p = np.concatenate([np.abs(scipy.fft.rfft(view[at[i:i+4096]]*w, axis=1))**2 @ _bank(sr, n) for i in range(0, len(at), 4096)])
-    return np.clip(10*np.log10(p/(np.percentile(p.sum(1), 95)+1e-9)*3+1e-12), -50, 5)/50+.5
+    return np.concatenate([np.abs(scipy.fft.rfft(view[at[i:i+4096]]*w, axis=1))**2 @ _bank(sr, n) for i in range(0, len(at), 4096)])
+
+def band_levels(
+    power:np.ndarray,  # From `band_power`
+    loud:float=None,   # Power of a loud moment; None: the 95th percentile of these
+) -> np.ndarray:       # [n,12]
+    "Loudness of the bands, 1 a unit of 50 dB, against loud moments"
+    loud = np.percentile(power.sum(1), 95) if loud is None else loud
+    return np.clip(10*np.log10(power/(loud+1e-9)*3+1e-12), -50, 5)/50+.5
+
+def _bands(audio, sr): return band_levels(band_power(audio, sr))
 
 # %% ../../nbs/14b_data.sync.ipynb #expected
 def _smooth(x): return (x + np.concatenate([x[:1],x[:-1]]) + np.concatenate([x[1:],x[-1:]]))/3

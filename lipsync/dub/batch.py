@@ -140,7 +140,7 @@ def _record(path, jobs, made):
 
 # %% ../../nbs/41c_dub.batch.ipynb #command
 def dub(
-    checkpoint:str,    # Trained generator: a checkpoint .pt, a folder of `lipsync export`, or its address (https, hf://owner/repo)
+    checkpoint:str=None, # A trained generator: a checkpoint .pt, a folder of `lipsync export`, its address (https, hf://owner/repo), or the weights of another project (`lipsync generators`); if not given, the training-free generator, which knows any face
     face:Path=None,    # Video or photo of the person, or a folder of photos
     out:Path=None,     # The mp4 to write; a killed job goes on when the same command is given again
     audio:Path=None,   # File with the new speech (wav, mp3, mp4, …); if there is none, a voice says --text
@@ -205,6 +205,7 @@ def _many(path, checkpoint, device, crf, workers, engine, address, json, signer,
 def _told(rep, report, checkpoint, unmarked):
     "Print what was done, and write it down"
     if rep.note: print(f"note: {rep.note.strip()}")
+    print(f"generator: {rep.generator['name']}" + (f" ({rep.generator['why']})" if rep.generator['why'] else '') + (f" from {printable(rep.generator['origin'])}" if checkpoint else '') + f"; {rep.generator['rights']}")
     print(f"{rep.dubbed} of {rep.frames} frames dubbed, {rep.width}x{rep.height} at {rep.fps:.2f} fps, phones by {rep.aligner}, {rep.seconds} s -> {rep.out}")
-    if report: save_json(report, dict(dataclasses.asdict(rep), checkpoint=str(checkpoint), mark=None if unmarked else AI_MARK, unmarked=unmarked, provenance=provenance(config=PreprocessConfig())))
+    if report: save_json(report, dict(dataclasses.asdict(rep), checkpoint=checkpoint and str(checkpoint), mark=None if unmarked else AI_MARK, unmarked=unmarked, provenance=provenance(config=PreprocessConfig())))
     return 0

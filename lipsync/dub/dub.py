@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Video', 'open_source', 'pace', 'Reference', 'references', 'from_model', 'track_mouths', 'Voice', 'DubReport',
-           'generator', 'identity', 'dub_video']
+           'MouthGenerator', 'generator', 'identity', 'dub_video']
 
 # %% ../../nbs/41_dub.dub.ipynb #imports
 import contextlib, hashlib, shutil, tempfile, time
@@ -21,8 +21,11 @@ from ..data.face import mouth_opening, warp
 from ..data.tracks import FaceTrack
 from .compose import Composer, Masks
 from .faces import Photos, Scene, assign, choose, is_photos, scan
+from .generators import Generator, Take, Terms
+from .lips import speech_steps
 from .output import Output, parts_of, sound_plan
 from .speech import Mels, Sound, room_noise, visemes_at, what_is_said
+from .training_free import TrainingFree
 from ..media import MediaError, audio_blocks, pictures, probe, video_traits, _decode, _rgb
 from ..models.fast import optimise
 from ..models.hub import is_address
@@ -188,18 +191,18 @@ def track_mouths(
 
 # %% ../../nbs/41_dub.dub.ipynb #voice
 class Voice:
-    "A face on its way through the video, and what it is made to say"
+    "A performance of a generator that makes mouths"
     def __init__(self,
-        source, tr:FaceTrack, # What is dubbed, and where the face is in it
-        sound:Sound, visemes:np.ndarray, # What is said, and its visemes [n*between]
+        take:Take,            # What is dubbed, and what it says
         generate:Callable,    # From `from_model`
-        cfg:PreprocessConfig,
         start:int=0,          # Frame to begin with
         state:dict=None,      # From `state`, after frame `start-1`
     ):
+        source, tr, cfg = take.source, take.track, take.cfg
         every, between = pace(source.fps)
         times = _times_between(tr.times, between)
-        mels = Mels(sound, times, room_noise(sound, times, visemes))
+        visemes = take.visemes_at(times)
+        mels = Mels(take.sound, times, room_noise(take.sound, times, visemes))
         first = int(tr.track[start:][tr.track[start:] >= 0].min(initial=np.iinfo(np.int32).max))
         self.tr, self.masks, self.put, self.last = tr, None, Composer(), -1
         refs = references(source, tr, getattr(generate, 'mouths', 0), cfg, first)
@@ -239,6 +242,7 @@ class DubReport:
     states:dict = field(default_factory=dict) # {number of the face, from the left: share of its frames in each state}
     width:int = 0; height:int = 0 # Pixels
     fps:float = 0.                # Frame rate
+    generator:dict = field(default_factory=dict) # What made the mouths: name, origin, rights, why, terms
     aligner:str = ''              # Who found the phones
     align_score:float|None = None # How sure it was, 0-1
     sound:str = ''                # `copied`, or why it was encoded
@@ -255,17 +259,44 @@ def _mixed(paths, folder, sr=48000):
     return Path(folder)/'mixed.wav'
 
 # %% ../../nbs/41_dub.dub.ipynb #generator
+class MouthGenerator(Generator):
+    "A generator that makes mouth crops 25 times a second: a trained model, or any function as `from_model` makes"
+    name = 'trained'
+    def __init__(self,
+        make:Callable, # From `from_model`
+        origin='',     # The file it is from
+        files:list=(), text:str='', # From `identity`
+        why:str='',    # Why it is used
+    ): self.make, self.origin, self.files, self.text, self.why = make, origin, list(files), text, why
+
+    def __call__(self, *args): return self.make(*args)
+    @property
+    def mouths(self) -> int: return getattr(self.make, 'mouths', 0) # Reference mouths it wants
+    def perform(self, take, start=0, state=None): return Voice(take, self.make, start, state)
+    def identity(self): return self.files, self.text
+
+    def ms_per_frame(self, frames, track, n=25):
+        ref = Reference(np.full((512,512,3), 120, np.uint8), (np.full((256,256,3), 120, np.uint8),)*self.mouths)
+        run = lambda: sum(1 for _ in self.make(np.zeros((n,80,7), np.float32), np.zeros(n, np.int64), ref, repeat(np.full((256,256,3), 120, np.uint8))))
+        run(); start = time.perf_counter(); run()
+        return 1e3*(time.perf_counter()-start)/n
+
+# %% ../../nbs/41_dub.dub.ipynb #generator-of
 def generator(
-    checkpoint, # Checkpoint file, folder or address of a model, a `CompleteLipSyncModel`, or a function, which is returned as it is
+    checkpoint=None, # Checkpoint file, folder or address of a model, a `CompleteLipSyncModel`, a function as `from_model` makes, or a `Generator`; None: the training-free one
     device:str=None, # cpu or cuda; a GPU if there is one
-) -> Callable:
-    "The function that `dub_video` wants, of whatever holds a generator; raises `LipsyncError`"
-    if isinstance(checkpoint, torch.nn.Module): return from_model(checkpoint.eval())
-    if callable(checkpoint): return checkpoint
-    return from_model(optimise(load_generator(checkpoint, device or ('cuda' if torch.cuda.is_available() else 'cpu'))[0]))
+) -> Generator:
+    "The generator that is meant; raises `LipsyncError`"
+    if isinstance(checkpoint, Generator): return checkpoint
+    if checkpoint is None: return TrainingFree(why='no checkpoint was given')
+    if isinstance(checkpoint, torch.nn.Module): return MouthGenerator(from_model(checkpoint.eval()), 'a model', *identity(checkpoint))
+    if callable(checkpoint): return MouthGenerator(checkpoint, 'a function', *identity(checkpoint))
+    model = load_generator(checkpoint, device or ('cuda' if torch.cuda.is_available() else 'cpu'))[0]
+    return MouthGenerator(from_model(optimise(model)), checkpoint, *identity(checkpoint), why='given as checkpoint')
 
 def identity(checkpoint) -> tuple: # (files, a text)
-    "What tells one generator from another"
+    "What tells one generator from another, without loading it"
+    if checkpoint is None or isinstance(checkpoint, Generator): return (checkpoint or TrainingFree()).identity()
     if isinstance(checkpoint, torch.nn.Module):
         h = hashlib.sha256()
         for v in checkpoint.state_dict().values(): h.update(v.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes() if v.ndim else str(v.item()).encode())
@@ -275,12 +306,15 @@ def identity(checkpoint) -> tuple: # (files, a text)
     path = Path(checkpoint)
     return sorted(p for p in path.iterdir() if p.suffix in ('.safetensors','.json')) if path.is_dir() else [path], ''
 
+
+# %% ../../nbs/41_dub.dub.ipynb #predictor-of
 def _predictor(checkpoint, device=None):
     "The viseme predictor that lies beside a checkpoint, or None"
     if not isinstance(checkpoint, (str, Path)) or is_address(checkpoint): return None
     folder = Path(checkpoint) if Path(checkpoint).is_dir() else Path(checkpoint).parent
     if not (path := folder/'visemes.safetensors').exists(): return None
     return load_predictor(path, device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+
 
 # %% ../../nbs/41_dub.dub.ipynb #chosen
 def _chosen(
@@ -307,7 +341,7 @@ class _Job:
         self.heard = {p: Sound(p, folder, self.cfg) for p in dict.fromkeys(self.sounds.values())}
         self.source, self.generate = open_source(face, max(s.seconds for s in self.heard.values())), generator(checkpoint, device)
         s = self.source
-        self.rep = DubReport(str(face), ', '.join(map(str, self.sounds.values())), str(out), width=s.width, height=s.height, fps=round(s.fps, 4))
+        self.rep = DubReport(str(face), ', '.join(map(str, self.sounds.values())), str(out), generator=self.generate.about(), width=s.width, height=s.height, fps=round(s.fps, 4))
 
     def look(self, tick, max_faces):
         "First pass: the scene, and who says what"
@@ -321,19 +355,18 @@ class _Job:
         if not there.any(): log.warning(f"{self.source.path}: the face can't be dubbed in any frame ({', '.join(f'{s} {v:.0%}' for s,v in self.scene.shares(min(self.faces)).items() if v)}): the picture stays as it is")
 
     def listen(self, text, transcript, voice, device):
-        "The visemes of each sound, at the times of the frames"
-        every, between = pace(self.source.fps)
-        times, predictor, self.visemes = _times_between(self.scene.times, between), _predictor(self.checkpoint, device), {}
+        "The visemes of each sound, every 10 ms"
+        predictor, self.visemes = _predictor(self.checkpoint, device), {}
         for p in dict.fromkeys(self.faces.values()):
             text_, labels, cues = what_is_said(p, text, transcript)
-            self.visemes[p], al = visemes_at(self.heard[p], times, text_, labels, cues, self.cfg, voice, predictor, every)
+            self.visemes[p], al = visemes_at(self.heard[p], speech_steps(self.heard[p].seconds), text_, labels, cues, self.cfg, voice, predictor, 4)
             if not self.rep.aligner: self.rep.aligner, self.rep.align_score = al.aligner, al.score
 
 # %% ../../nbs/41_dub.dub.ipynb #job-write
 @patch
 def write(self:_Job, folder, tick, crf, chunk, unmarked):
     "Second pass: mouths, frames, sound"
-    s, r, (files, text) = self.source, self.rep, identity(self.checkpoint)
+    s, r, (files, text) = self.source, self.rep, self.generate.identity()
     video, sound = isinstance(s, Video), _mixed([*self.visemes], folder)
     end = float(self.scene.times[-1])+1/s.fps
     plan = sound_plan(sound, end, 1/s.fps)
@@ -344,7 +377,7 @@ def write(self:_Job, folder, tick, crf, chunk, unmarked):
         sources=[*s.files, *self.visemes, *files], key=key, unmarked=unmarked) as o:
         r.resumed, saved = o.done, lambda k: {n.partition('.')[2]: v for n,v in o.state.items() if n.startswith(f'{k}.')}
         tick(o.done)
-        voices = {k: Voice(s, self.tracks[k], self.heard[p], self.visemes[p], self.generate, self.cfg, o.done, saved(k)) for k,p in self.faces.items()}
+        voices = {k: self.generate.perform(Take(s, self.tracks[k], self.heard[p], self.visemes[p], self.cfg), o.done, saved(k)) for k,p in self.faces.items()}
         for i, (_, rgb, raw) in zip(range(o.done, r.frames), s.pictures(o.done)):
             new = rgb
             for v in voices.values(): new = v(i, new)
@@ -367,8 +400,8 @@ def _tidy(out):
 def dub_video(
     face:str|Path|list,  # Video, photo, folder or list of photos
     audio:str|Path|dict, # Any file with the new speech; or {who: file}, a sound for each face
-    checkpoint,          # Checkpoint file, folder or address of a model, a `CompleteLipSyncModel`, or a function as `from_model` makes
-    out:str|Path,        # The mp4 to write
+    checkpoint=None,     # Checkpoint file, folder or address of a model, a `CompleteLipSyncModel`, a function as `from_model` makes, or a `Generator`; None: the training-free one
+    out:str|Path=None,   # The mp4 to write
     text:str=None,       # What is said; a .txt, .srt, .TextGrid, … beside `audio` is found by itself
     voice:str='en-us',   # Its language, as an espeak voice
     crf:int=18,          # H.264 quality, 0 to 51
@@ -382,6 +415,7 @@ def dub_video(
     max_faces:int=4,     # Faces told apart at most
 ) -> DubReport:
     "Put the speech of `audio` into the mouth of `face`; the same call goes on where a killed one was"
+    if out is None: raise LipsyncError("no output", "give the mp4 to write as `out`")
     sounds, done = audio if isinstance(audio, dict) else {who or 'speaker': audio}, 0
     with tempfile.TemporaryDirectory() as folder, _tidy(out):
         job = _Job(face, sounds, checkpoint, out, folder, device)

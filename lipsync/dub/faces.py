@@ -846,9 +846,10 @@ def _encoding(frames, fps, crf):
             for _, f in frames: out.add(f)
         return 1e3*(time.perf_counter()-t0)/len(frames), (Path(tmp)/'x.mp4').stat().st_size/len(frames)
 
-def _generating(generate, n=25):
-    "ms a frame of a generator: a number, a function as `from_model` makes, or None (unknown)"
+def _generating(generate, frames, track, n=25):
+    "ms a frame of a generator: a number, a `Generator` or a function as `from_model` makes, or None (unknown)"
     if generate is None or isinstance(generate, (int,float)): return generate
+    if hasattr(generate, 'ms_per_frame'): return generate.ms_per_frame(frames, track)
     ref = SimpleNamespace(face=np.full((512,512,3), 120, np.uint8), mouths=(np.full((256,256,3), 120, np.uint8),)*getattr(generate, 'mouths', 0))
     run = lambda: sum(1 for _ in generate(np.zeros((n,80,7), np.float32), np.zeros(n, np.int64), ref, repeat(np.full((256,256,3), 120, np.uint8))))
     run(); t0 = time.perf_counter(); run()
@@ -861,7 +862,7 @@ def _costs(path, photos, face, out, generate, crf, cfg, faces, share):
     if not frames: return {}
     scan(frames[:4], cfg); t0 = time.perf_counter(); sc = scan(frames, cfg)
     see = 1e3*(time.perf_counter()-t0)/len(frames)*(1 if not photos else .1)
-    paste, (encode, size), make = _pasting(frames, sc, cfg), _encoding(frames, face['fps'] or 25, crf), _generating(generate)
+    paste, (encode, size), make = _pasting(frames, sc, cfg), _encoding(frames, face['fps'] or 25, crf), _generating(generate, frames, sc.track(0, cfg) if len(sc.states) else None)
     n, folder = face['frames'], Path(out).absolute().parent if out else Path.cwd()
     while not folder.exists(): folder = folder.parent
     ms = dict(read=2*read, scan=see, paste=0. if math.isnan(paste) else paste*share, encode=encode, generate=(make or 0.)*share)
