@@ -448,7 +448,7 @@ def musetalk_files(
     path = Path(path)
     folders = ('musetalkV15', '', 'musetalk', 'models/musetalkV15', 'models/musetalk')
     unet = path if path.is_file() else next((f for p in folders if (f := _in(path/p, _WEIGHTS[:2]))), None)
-    if not unet: raise LipsyncError(f"{path}: no generator in this folder", f"give a file of weights; of MuseTalk, {_MUSETALK}")
+    if not unet: raise LipsyncError(f"{path}: no generator in this folder", f"give a file of weights or a folder of lipsync export; of MuseTalk, {_MUSETALK}")
     return unet, _beside(unet, 'sd-vae*', "autoencoder (stabilityai/sd-vae-ft-mse)"), _beside(unet, 'whisper*', "whisper (openai/whisper-tiny)")
 
 # %% ../../nbs/43_dub.foreign.ipynb #folder-beside
