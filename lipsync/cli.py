@@ -34,6 +34,7 @@ COMMANDS = { # word: (module:function, one line)
     'export':     ('lipsync.train.export:export', "a checkpoint -> safetensors with a model card, and ONNX"),
     'adapt':      ('lipsync.train.adapt:adapt', "learn one person from own footage: mouths in seconds, with --minutes a network, if it is a gain"),
     'dub':        ('lipsync.dub.batch:dub', "put new speech into a video or a photograph, or into a list of them"),
+    'generators': ('lipsync.dub.batch:generators', "what can dub: the training-free generator and weights of yours or others', recognised, with licence and speed"),
     'live':       ('lipsync.dub.live:live', "speech from standard input -> a talking face on standard output, while it arrives"),
     'studio':     ('lipsync.dub.studio:studio', "the dub as a page in the browser: choose, look, correct, dub, compare"),
     'evaluate':   ('lipsync.evaluate.scorecard:evaluate', "score dubs: sync with its offset, lips, picture, seams, silence, with intervals; a report"),
@@ -46,12 +47,12 @@ PARTS = { # Heading: the command words under it, in the order of use
     'Preprocess': ['preprocess', 'status', 'missing', 'reprocess', 'verify'],
     'Exchange': ['export-pkl', 'import-pkl'],
     'Train': ['doctor', 'train-sync', 'train-visemes', 'train', 'runs', 'report', 'export'],
-    'Dub': ['adapt', 'dub', 'live', 'studio'],
+    'Dub': ['adapt', 'dub', 'generators', 'live', 'studio'],
     'Evaluate': ['evaluate'],
 }
 
 # %% ../nbs/59_cli.ipynb #find-command
-COMPUTES = {'demo','doctor','train','train-sync','train-visemes','export','adapt','dub','live','evaluate'}
+COMPUTES = {'demo','doctor','train','train-sync','train-visemes','export','adapt','dub','generators','live','evaluate'}
 
 def find_command(word:str):
     "The function behind a command word"
@@ -61,6 +62,7 @@ def find_command(word:str):
 # %% ../nbs/59_cli.ipynb #argument
 def _argument(name, anno, default, help):
     "The `add_argument` call for one parameter, as (flags, keywords)"
+    if typing.get_origin(anno) is list: return [name], dict(nargs='*', type=typing.get_args(anno)[0], default=list(default), help=help)
     kw = dict(dest=name, help=help or ' ')
     if default is inspect.Parameter.empty: kw['required'] = True
     else:

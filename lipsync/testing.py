@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['SKINS', 'micro_config', 'opening_curve', 'draw_mouths', 'synthetic_batch', 'Clips', 'strip', 'seen_opening',
-           'correlation', 'n_params', 'dead_params', 'ms_per']
+           'correlation', 'n_params', 'dead_params', 'ms_per', 'from_name', 'weights_from_names']
 
 # %% ../nbs/02_testing.ipynb #imports
-import math, time
-import torch
+import math, re, time, zlib
+import numpy as np, torch
 from torch import nn
 from .config import ModelConfig, model_config
 
@@ -150,3 +150,26 @@ def ms_per(
     for _ in range(repeat):
         t = time.perf_counter(); f(); best = min(best, time.perf_counter()-t)
     return best*1e3/frames
+
+# %% ../nbs/02_testing.ipynb #weights
+def from_name(
+    name:str,    # Any text
+    shape:tuple,
+) -> np.ndarray: # float64, uniform, mean 0 and variance 1
+    "Numbers that depend on the name and the shape alone"
+    u = np.random.Generator(np.random.PCG64(zlib.crc32(name.encode()))).random(math.prod(shape))
+    return ((2*u-1)*math.sqrt(3)).reshape(shape)
+
+def weights_from_names(
+    shapes:dict, # Name -> shape
+    rules:list,  # (pattern, kind, a, b): `affine` a+bz, `fan` az/sqrt(inputs), `positive` in [a,a+b), `count` 1; the first that is found in the name counts
+) -> dict:       # Name -> tensor
+    "A state dict of `from_name`'s numbers z"
+    def make(name, shape):
+        kind, a, b = next((r[1:] for r in rules if re.search(r[0], name)), (None, 0, 0))
+        if kind is None: raise ValueError(f"no rule for {name}")
+        if kind == 'count': return torch.ones(shape, dtype=torch.int64)
+        z = from_name(name, shape)
+        return torch.from_numpy({'affine': lambda: a+b*z, 'fan': lambda: a*z/np.sqrt(math.prod(shape[1:])),
+            'positive': lambda: a+b*(z/math.sqrt(3)+1)/2}[kind]().astype(np.float32))
+    return {k: make(k, tuple(s)) for k,s in shapes.items()}

@@ -1,6 +1,7 @@
 """What an hour costs: a synthetic hour of a talking portrait with flashes and beeps, dubbed by the whole pipeline, against its first minute.
 
-    python scripts/bench_dub.py                       # 60 minutes at 160x160; takes about half an hour of one core
+    python scripts/bench_dub.py                       # 60 minutes at 160x160 by the training-free generator; takes about half an hour of one core
+    python scripts/bench_dub.py --generator tiny      # by an untrained network of the preset `tiny`
     python scripts/bench_dub.py --minutes 5 --work /tmp/x --out /tmp/dub.json
 
 The frames come at uneven times (33 and 47 ms in turn). Each ten seconds the picture's upper border flashes for one frame, and a beep of 50 ms begins at that frame's time.
@@ -55,12 +56,13 @@ from lipsync.config import keep_memory, model_config
 from lipsync.dub.dub import dub_video
 from lipsync.models.lipsync import CompleteLipSyncModel
 keep_memory()
-folder, marks, t0 = sys.argv[1], {}, time.time()
+folder, kind, marks, t0 = *sys.argv[1:3], {}, time.time()
+generator = CompleteLipSyncModel(model_config('tiny')).eval() if kind == 'tiny' else None
 peak = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])//1024
 def tell(k, n):
     for part in (.001, .25, .5, .75, 1.):
         if k >= part*n: marks.setdefault(part, (peak(), round(time.time()-t0, 1)))
-rep = dub_video(f'{folder}/face.mp4', f'{folder}/sound.m4a', CompleteLipSyncModel(model_config('tiny')).eval(), f'{folder}/dub.mp4', on_progress=tell)
+rep = dub_video(f'{folder}/face.mp4', f'{folder}/sound.m4a', generator, f'{folder}/dub.mp4', on_progress=tell)
 print(json.dumps(dict(peak_mib=peak(), marks=marks, frames=rep.frames, dubbed=rep.dubbed, sound=rep.sound, seconds=rep.seconds)))
 """
 
@@ -77,12 +79,12 @@ def offsets(folder:Path) -> np.ndarray: # seconds [flashes], positive: the sound
     if len(seen) != len(heard): raise SystemExit(f"{len(seen)} flashes and {len(heard)} beeps")
     return np.array(heard)-np.array(seen)
 
-def run(minutes:float, folder:Path) -> dict:
+def run(minutes:float, folder:Path, generator:str) -> dict:
     "Make, dub in a process of its own, measure"
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder/'sound.TextGrid').exists(): make(folder, minutes)
     (folder/'dub.mp4').unlink(missing_ok=True); shutil.rmtree(folder/'.dub.mp4.parts', ignore_errors=True)
-    p = subprocess.run([sys.executable, '-c', JOB, str(folder)], capture_output=True, text=True)
+    p = subprocess.run([sys.executable, '-c', JOB, str(folder), generator], capture_output=True, text=True)
     if p.returncode: raise SystemExit(p.stderr[-3000:])
     out, a, b = json.loads(p.stdout.splitlines()[-1]), probe(folder/'face.mp4'), probe(folder/'dub.mp4')
     with av.open(str(folder/'face.mp4')) as c, av.open(str(folder/'dub.mp4')) as e:
@@ -95,12 +97,13 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--minutes', type=float, default=60.); p.add_argument('--work', type=Path, help="folder for the material, which is kept and used again; default a temporary one")
     p.add_argument('--out', type=Path, default=Path('benchmarks/results/dub.json'))
+    p.add_argument('--generator', choices=('training-free','tiny'), default='training-free')
     args = p.parse_args()
     with tempfile.TemporaryDirectory() as tmp:
         work, rows = args.work or Path(tmp), []
         for m in (1., args.minutes):
-            rows.append(run(m, work/f'{m:g}')); print(rows[-1], flush=True)
-    save_json(args.out, dict(command=f'python scripts/bench_dub.py --minutes {args.minutes:g}', side=SIDE, generator='tiny, untrained', rows=rows, memory_ratio=rows[1]['peak_mib']/rows[0]['peak_mib'], provenance=provenance()))
+            rows.append(run(m, work/f'{m:g}', args.generator)); print(rows[-1], flush=True)
+    save_json(args.out, dict(command=f'python scripts/bench_dub.py --minutes {args.minutes:g} --generator {args.generator}', side=SIDE, generator='tiny, untrained' if args.generator == 'tiny' else args.generator, rows=rows, memory_ratio=rows[1]['peak_mib']/rows[0]['peak_mib'], provenance=provenance()))
     print(f"memory {rows[0]['peak_mib']} -> {rows[1]['peak_mib']} MiB, x{rows[1]['peak_mib']/rows[0]['peak_mib']:.3f} -> {args.out}")
 
 if __name__ == '__main__': main()

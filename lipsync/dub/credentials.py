@@ -37,10 +37,11 @@ def sign(
     signer:tuple,      # From `read_signer`
     alg:str='es256',   # Of the key: es256, es384, ps256, ed25519
     timestamp:str=None,# Address of a time-stamping authority; None: not stamped
+    credit:str='',     # Whose generator drew the mouth, and its licence
 ):
     "Put a signed C2PA manifest into a video; raises `LipsyncError`, and leaves the file as it was"
     c2pa, (cert, key) = _c2pa(), signer
-    action = dict(action='c2pa.created', digitalSourceType=SOURCE_TYPE, softwareAgent=dict(name='lipsync', version=__version__), description='the mouth in this video was synthesised')
+    action = dict(action='c2pa.created', digitalSourceType=SOURCE_TYPE, softwareAgent=dict(name='lipsync', version=__version__), description='the mouth in this video was synthesised' + (f', {credit}' if credit else ''))
     manifest = dict(claim_generator_info=[dict(name='lipsync', version=__version__)], title=Path(path).name, assertions=[dict(label='c2pa.actions.v2', data=dict(actions=[action]))])
     try:
         with c2pa.Signer.from_info(c2pa.C2paSignerInfo(alg, cert.encode(), key.encode(), timestamp)) as s, c2pa.Builder(json.dumps(manifest)) as b, atomic_path(path) as tmp:
@@ -49,7 +50,7 @@ def sign(
 
 def read_credentials(
     path:str|Path # Any video
-) -> dict|None:   # `valid`, `state`, `by`, `source_type`, `tool`; None where there are none
+) -> dict|None:   # `valid`, `state`, `by`, `source_type`, `said`, `tool`; None where there are none
     "The Content Credentials of a file, checked"
     c2pa = _c2pa()
     try:
@@ -59,4 +60,5 @@ def read_credentials(
         raise LipsyncError(f"{path}: its Content Credentials can't be read ({e})", "the file may be damaged") from None
     m = found['manifests'][found['active_manifest']]
     actions = [x for a in m['assertions'] if a['label'].startswith('c2pa.actions') for x in a['data']['actions']]
-    return dict(valid=state in ('Valid','Trusted'), state=state, by=m.get('signature_info', {}).get('issuer'), source_type=next((x['digitalSourceType'] for x in actions if 'digitalSourceType' in x), None), tool=m['claim_generator_info'][0]['name'])
+    stated = lambda k: next((x[k] for x in actions if k in x), None)
+    return dict(valid=state in ('Valid','Trusted'), state=state, by=m.get('signature_info', {}).get('issuer'), source_type=stated('digitalSourceType'), said=stated('description'), tool=m['claim_generator_info'][0]['name'])

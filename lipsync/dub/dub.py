@@ -19,9 +19,9 @@ from .. import __version__
 from ..config import LipsyncError, PreprocessConfig, log, only_one, release_memory
 from ..data.face import mouth_opening, warp
 from ..data.tracks import FaceTrack
-from .compose import Composer, Masks
 from .faces import Photos, Scene, assign, choose, is_photos, scan
-from .generators import Generator, Take, Terms
+from .foreign import foreign, foreign_files, is_foreign
+from .generators import Generator, Paster, Take, Terms
 from .lips import speech_steps
 from .output import Output, parts_of, sound_plan
 from .person import PersonGenerator, is_person
@@ -191,7 +191,7 @@ def track_mouths(
         yield from zip(range(first, b), islice(_deal(generate, mels[s], visemes[s], ref, around, every, between), first-lo, None))
 
 # %% ../../nbs/41_dub.dub.ipynb #voice
-class Voice:
+class Voice(Paster):
     "A performance of a generator that makes mouths"
     def __init__(self,
         take:Take,            # What is dubbed, and what it says
@@ -205,31 +205,18 @@ class Voice:
         visemes = take.visemes_at(times)
         mels = Mels(take.sound, times, room_noise(take.sound, times, visemes))
         first = int(tr.track[start:][tr.track[start:] >= 0].min(initial=np.iinfo(np.int32).max))
-        self.tr, self.masks, self.put, self.last = tr, None, Composer(), -1
+        super().__init__(tr, state)
         refs = references(source, tr, getattr(generate, 'mouths', 0), cfg, first)
         self.mouths = track_mouths(generate, mels, visemes, tr.track, refs, _crops(source, tr, cfg.mouth_size), every, between, start=start)
-        if state: self._begin(int(state.pop('track'))); self.put.load(state)
         self.next = next(self.mouths, None)
-
-    def _begin(self, k):
-        "Another track"
-        self.last, self.put = k, Composer()
-        if k < 0: return
-        at = np.flatnonzero(self.tr.track == k)
-        part = slice(int(at[0]), int(at[-1])+1)
-        self.masks, self.first = Masks(self.tr.landmarks[part], self.tr.to_mouth[part]), part.start
 
     def __call__(self, i:int, rgb:np.ndarray) -> np.ndarray:
         "Frame `i` with the new mouth, or as it is"
         if not self.next or self.next[0] != i: return rgb
-        if self.tr.track[i] != self.last: self._begin(int(self.tr.track[i]))
-        rgb = self.put(rgb, self.next[1], self.tr.to_mouth[i], self.masks[i-self.first])
+        rgb = self.paste(i, rgb, self.next[1])
         self.next = next(self.mouths, None)
         return rgb
 
-    def state(self) -> dict:
-        "Plain arrays to go on with after the last frame"
-        return dict(self.put.state(), track=np.asarray(self.last))
 
 # %% ../../nbs/41_dub.dub.ipynb #report
 @dataclass
@@ -284,7 +271,7 @@ class MouthGenerator(Generator):
 
 # %% ../../nbs/41_dub.dub.ipynb #generator-of
 def generator(
-    checkpoint=None, # Checkpoint file, folder or address of a model, a folder of `lipsync adapt`, a `CompleteLipSyncModel`, a function as `from_model` makes, or a `Generator`; None: the training-free one
+    checkpoint=None, # Checkpoint file, folder or address of a model, a folder of `lipsync adapt`, others' weights, a `CompleteLipSyncModel`, a function as `from_model` makes, or a `Generator`; None: the training-free one
     device:str=None, # cpu or cuda; a GPU if there is one
 ) -> Generator:
     "The generator that is meant; raises `LipsyncError`"
@@ -293,8 +280,9 @@ def generator(
     if isinstance(checkpoint, torch.nn.Module): return MouthGenerator(from_model(checkpoint.eval()), 'a model', *identity(checkpoint))
     if callable(checkpoint): return MouthGenerator(checkpoint, 'a function', *identity(checkpoint))
     if is_person(checkpoint): return PersonGenerator(checkpoint)
-    model = load_generator(checkpoint, device or ('cuda' if torch.cuda.is_available() else 'cpu'))[0]
-    return MouthGenerator(from_model(optimise(model)), checkpoint, *identity(checkpoint), why='given as checkpoint')
+    device, why = device or ('cuda' if torch.cuda.is_available() else 'cpu'), 'given as checkpoint'
+    if is_foreign(checkpoint): return foreign(checkpoint, device, why=why)
+    return MouthGenerator(from_model(optimise(load_generator(checkpoint, device)[0])), checkpoint, *identity(checkpoint), why=why)
 
 def identity(checkpoint) -> tuple: # (files, a text)
     "What tells one generator from another, without loading it"
@@ -305,6 +293,7 @@ def identity(checkpoint) -> tuple: # (files, a text)
         return [], h.hexdigest()
     if callable(checkpoint): return [], getattr(checkpoint, '__qualname__', type(checkpoint).__name__)
     if is_address(checkpoint): return [], str(checkpoint)
+    if is_foreign(checkpoint): return foreign_files(checkpoint), ''
     path = Path(checkpoint)
     return sorted(p for p in path.iterdir() if p.suffix in ('.safetensors','.json')) if path.is_dir() else [path], ''
 
@@ -376,7 +365,7 @@ def write(self:_Job, folder, tick, crf, chunk, unmarked):
     said = hashlib.sha256(b''.join(v.tobytes() for v in self.visemes.values())).hexdigest()
     key = dict(lipsync=__version__, generator=text, faces=[(k, [*self.visemes].index(p)) for k,p in sorted(self.faces.items())], visemes=said)
     with Output(self.out, s.width, s.height, s.fps, self.scene.times if video else None, sound, crf, chunk=chunk, like=s.traits,
-        sources=[*s.files, *self.visemes, *files], key=key, unmarked=unmarked) as o:
+        sources=[*s.files, *self.visemes, *files], key=key, metadata=dict(comment=c) if (c := self.generate.credit) else None, unmarked=unmarked) as o:
         r.resumed, saved = o.done, lambda k: {n.partition('.')[2]: v for n,v in o.state.items() if n.startswith(f'{k}.')}
         tick(o.done)
         voices = {k: self.generate.perform(Take(s, self.tracks[k], self.heard[p], self.visemes[p], self.cfg), o.done, saved(k)) for k,p in self.faces.items()}

@@ -31,7 +31,7 @@ from ..dub.lips import APERTURE, lip_range, lips_path, load_lips, speech_steps
 from ..dub.mesh import EYE_PX, INNER, OUTER, _fine, _polygon
 from ..dub.person import VERDICT, Person, Refiner, lips_maps, lips_square, net_input, person_of, refiner_size, save_person, save_refiner
 from ..dub.speech import Sound, visemes_at, what_is_said
-from ..dub.training_free import OPEN_ENOUGH, Painter, Performance, _Film
+from ..dub.training_free import OPEN_ENOUGH, Performance, _Film
 from ..evaluate.measures import MouthTrack, closure_rate, follow
 from ..evaluate.scorecard import interval
 from ..media import NoAudio
@@ -200,7 +200,7 @@ def draw_samples(
     "Draw the frames of a reel with mouths of other moments"
     film, times = _Film(without(reel.track, out)), reel.track.times; there = film.there
     at = there[np.unique(np.linspace(0, len(there)-1, min(most, len(there))).astype(int))]
-    paint, read, rows = Painter(load_lips(), person.bank), reel.reader(), []
+    paint, read, rows = person.painter(load_lips()), reel.reader(), []
     for i in progress(at, desc='drawing', unit='frame'):
         want, pts, M = film.measures[i].astype(float), film.points(i), reel.track.to_mouth[i]
         j = candidates(person.bank, times, i, want, film.pose[i])
@@ -276,7 +276,7 @@ def _result(self):
 Training.advance, Training.result = _advance, _result
 
 # %% ../../nbs/60_train.adapt.ipynb #train-state
-STATE = 'adapt.pt'
+STATE = 'training.state' # Its name in the folder's `work`
 
 def _save_state(self, path, key):
     "Write everything that is needed to go on, atomically"
