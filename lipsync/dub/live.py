@@ -26,6 +26,7 @@ from .bank import MouthPath, build_bank, pose_of
 from .compose import Composer, mouth_masks
 from .dub import _aside, _predictor, _tensor
 from .faces import KEPT, Photos, Scene, choose, is_photos, scan
+from .foreign import Foreign, is_foreign
 from .generators import Generator
 from .lips import AHEAD, APERTURE, BEHIND, Speech, lip_measures, lip_range, load_lips, shut_at, still_range
 from .mesh import in_eyes
@@ -467,7 +468,8 @@ class _Painter:
 def _model_of(checkpoint, device):
     "(generator, predictor) of a checkpoint or a model; (None, None): training-free"
     if checkpoint is None or isinstance(checkpoint, TrainingFree): return None, None
-    if isinstance(checkpoint, Generator): raise LipsyncError(f"{checkpoint.name} can't be used live", "leave --checkpoint out for the training-free generator, or give a checkpoint that was trained here")
+    other = checkpoint if isinstance(checkpoint, Generator) else Foreign if is_foreign(checkpoint) else None
+    if other is not None: raise LipsyncError(f"{other.name} can't be used live: {other.not_live or 'it has no live form'}", "leave --checkpoint out for the training-free generator, or give a checkpoint that was trained here")
     if isinstance(checkpoint, torch.nn.Module): return checkpoint.eval(), None
     device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
     model, found = optimise(load_generator(checkpoint, device)[0]), _predictor(checkpoint, device)
