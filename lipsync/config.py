@@ -107,6 +107,7 @@ class ModelConfig(Config):
     sync_size:int = 128          # Side to which it reduces larger mouths, pixels
     sync_channels:tuple = (32,64,128,256) # Channels of its two towers
     sync_dim:int = 256           # Width of its embeddings
+    sync_dropout:float = 0.      # Dropout before its last layer
     predictor_dim:int = 160      # Width of the viseme predictor (sound to visemes)
     predictor_layers:int = 6     # Its causal convolutions, each looking twice as far back as the one before
 

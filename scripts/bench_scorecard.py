@@ -26,8 +26,8 @@ def choose(data:Path, met:list, heard:Path, n:int) -> dict:
     "group: [(clip, another whose sound it gets)]"
     known = {f.stem.split('_')[1] for f in heard.glob('*_processed.parquet')} if heard else set()
     people = {s.name: [c for c in sorted(s.glob('*.mpg')) if not (s.name in met and c.stem in known)] for s in sorted(data.iterdir()) if s.is_dir()}
-    new = [cs for s,cs in people.items() if s not in met]
-    pools = dict(met=[c for s in met for c in people[s]], new=[cs[i] for i in range(max(map(len, new))) for cs in new if i < len(cs)])
+    turns = lambda of: [cs[i] for i in range(max(map(len, of))) for cs in of if i < len(cs)] # one clip of each, then the next
+    pools = dict(met=turns([people[s] for s in met]), new=turns([cs for s,cs in people.items() if s not in met]))
     return {k: [(c, next(o for o in pool[i+1:]+pool[:i] if alike(c, o) <= 2)) for i,c in enumerate(pool[:n])] for k,pool in pools.items()}
 
 def moved_sound(x:np.ndarray, k:int) -> np.ndarray:
@@ -77,14 +77,14 @@ def plain(x):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--judge', help='a sync expert; the one of the package if not given'); p.add_argument('--heard', type=Path, help='processed files of its training: their clips are left out')
-    p.add_argument('--data', type=Path, default=ROOT.parent/'shared'/'data'/'grid'); p.add_argument('--met', nargs='+', default=['s1'], help='speakers it was trained on')
+    p.add_argument('--data', type=Path, default=ROOT.parent/'shared'/'data'/'grid'); p.add_argument('--met', nargs='+', default=['s1','s2','s3','s4','s30','s34'], help='speakers it was trained on')
     p.add_argument('--clips', type=int, default=8, help='a group'); p.add_argument('--pictures', type=int, default=3); p.add_argument('--out', type=Path, default=ROOT/'benchmarks'/'results'/'scorecard.json')
     a = p.parse_args(); cv2.setNumThreads(1); torch.set_num_threads(1); start = time.time()
     sys.path.insert(0, str(ROOT/'scripts')); from bench_cross import said
     scorer, groups = load_scorer(a.judge), choose(a.data, a.met, a.heard, a.clips)
     with tempfile.TemporaryDirectory() as d:
         sync = {k: [sync_controls(scorer, *x, Path(d)) for x in xs] for k,xs in groups.items()}
-        pictures = [picture_controls(*x, Path(d), said(x[0])) for x in choose(a.data, a.met, a.heard, a.pictures)['met']]
+        pictures = [picture_controls(*x, Path(d), said(x[0])) for x in choose(a.data, a.met[:1], a.heard, a.pictures)['met']]
     old = load_json(a.out) if a.out.exists() else {} # with --clips 0 or --pictures 0 the other half stays
     if not a.clips: sync, scorer.about = old.get('sync', sync), old.get('scorer')
     save_json(a.out, plain(dict(scorer=scorer.about, sync=sync, pictures=pictures or old.get('pictures', []), seconds=round(time.time()-start), provenance=provenance()))); print(f"{time.time()-start:.0f} s -> {a.out}")

@@ -1,13 +1,14 @@
 """The sync expert that the scorecard uses by default: its data, its training by `lipsync train-sync`, its measurement, its card
 
     python scripts/train_judge.py --grid ../shared/data/grid --long ../shared/data/long --address ../shared/data/address   # as shipped
+    python scripts/train_judge.py --grid GRID --held s5 s31 s22  # which of GRID's speakers it never meets
     python scripts/train_judge.py                                # on the embedded corpus alone
     python scripts/train_judge.py --data PROCESSED ... --out DIR # with further processed folders (their train/; their val/ is held out)
 
 Can be killed and started again: what is made stays in --work. Writes sync_judge.safetensors and its card, sync_judge.md, to --out, and figures and learning curve to --results.
-Trained on: synthetic persons, nine tenths of the GRID sentences of speaker s1, train/ of --data, and copies of all these that look and sound otherwise (`lipsync.evaluate.judge.relative`).
-Its best epoch is chosen on: sentences that nobody says in training (SENTENCES[34:]) by synthetic persons who train, s1's other tenth, val/ of --data.
-Never seen: the synthetic persons of HELD_OUT, all other GRID speakers, the clips that --long is joined of (checked by name), --address.
+Trained on: synthetic persons, nine tenths of the sentences of GRID's speakers but those of --held, train/ of --data, and copies of all these that look and sound otherwise (`lipsync.evaluate.judge.relative`): as many files of each speaker of GRID.
+Its best epoch is chosen on: sentences that nobody says in training (SENTENCES[34:]) by synthetic persons who train, every tenth sentence of GRID's speakers, val/ of --data.
+Never seen: the synthetic persons of HELD_OUT, the GRID speakers of --held, the clips that --long is joined of (checked by name), --address.
 """
 import argparse, os, re, sys
 from concurrent.futures import ProcessPoolExecutor
@@ -22,7 +23,7 @@ from lipsync.data.engine import preprocess_corpus
 from lipsync.data.speech import speak
 from lipsync.data.store import read_meta
 from lipsync.data.synth import PERSONS, SENTENCES, Person, render
-from lipsync.evaluate.judge import CHANGES, changed, judge_accuracy, relative, spoken_clips
+from lipsync.evaluate.judge import CHANGES, changed, judge_accuracy, planted_offsets, relative, spoken_clips
 from lipsync.media import write_video
 from lipsync.models.lipsync import model_header, save_model, load_model
 from lipsync.models.syncnet import SyncDiscriminator
@@ -70,9 +71,9 @@ def make_synthetic(folder:Path, people:int, each:int, seed:int) -> Path:
     preprocess_corpus(folder/'synthetic', folder/'synthetic_processed', PreprocessConfig(), workers(), val_ratio=0, progress=False, preflight=0)
     return folder/'synthetic_processed'
 
-def process(videos:Path, out:Path, share:float=0., pattern:str='*.mp4,*.mpg') -> Path:
+def process(videos:Path, out:Path, pattern:str='*.mp4,*.mpg') -> Path:
     "Real clips, processed"
-    preprocess_corpus(videos, out, PreprocessConfig(), workers(), val_ratio=share, pattern=pattern, progress=False, preflight=0)
+    preprocess_corpus(videos, out, PreprocessConfig(), workers(), val_ratio=0, pattern=pattern, progress=False, preflight=0)
     return out
 
 def put(files, folder:Path):
@@ -89,22 +90,37 @@ def copies(jobs:list):
 def who(f:Path) -> str: return read_meta(f)['person']
 def sentence(f:Path) -> int: return int(read_meta(f)['video']) # Of a synthetic clip
 
+def by_person(processed:Path) -> dict: # person: files
+    "The processed files of a folder"
+    out = {}
+    for f in sorted(processed.glob('*/*_processed.parquet'), key=lambda f: f.name): out.setdefault(who(f), []).append(f)
+    return out
+
+def shared_out(files:list, n:int) -> list:
+    "(file, number of its copies): about `n` in all"
+    return [(f, n//len(files)-1+(i<n%len(files))) for i,f in enumerate(files[:n])]
+
+NEVER = 'GRID, people it never met'
+
 def gather(a, work:Path) -> dict:
     "Makes and processes everything; fills work/mixed/train and /val; the files of each test"
     syn = sorted(make_synthetic(work, a.people, a.each, a.seed).glob('train/*.parquet'))
     known, new = [f for f in syn if who(f) not in HELD_OUT], [f for f in syn if who(f) in HELD_OUT]
-    learn, tests = [(f, a.copies[0]) for f in known if sentence(f)<34], {'synthetic persons it knows, new sentences': [f for f in known if sentence(f)>=34],
+    learn, tests = [(f, a.copies) for f in known if sentence(f)<34], {'synthetic persons it knows, new sentences': [f for f in known if sentence(f)>=34],
         'new synthetic persons, sentences it knows': [f for f in new if sentence(f)<34], 'new synthetic persons, new sentences': [f for f in new if sentence(f)>=34]}
     chosen = ['synthetic persons it knows, new sentences']
-    for d in a.data: learn += [(f, a.copies[1]) for f in sorted(d.glob('train/*.parquet'))]; tests[f'{d.name}, held out'] = sorted(d.glob('val/*.parquet')); chosen.append(f'{d.name}, held out')
+    for d in a.data: learn += shared_out(sorted(d.glob('train/*.parquet')), a.files); tests[f'{d.name}, held out'] = sorted(d.glob('val/*.parquet')); chosen.append(f'{d.name}, held out')
     if a.grid:
-        g = process(a.grid, work/'grid_processed', .1); s1 = [f for f in sorted(g.glob('*/*.parquet')) if who(f)=='s1']
-        learn += [(f, a.copies[1]) for f in s1 if f.parent.name=='train']; chosen.append('GRID s1, held-out sentences')
-        tests |= {chosen[-1]: [f for f in s1 if f.parent.name=='val'], 'GRID, five other speakers': [f for f in sorted(g.glob('*/*.parquet')) if who(f)!='s1']}
+        people = by_person(process(a.grid, work/'grid_processed'))
+        if lack := set(a.held)-people.keys(): raise SystemExit(f"--held: not in {a.grid}: {', '.join(sorted(lack))}")
+        known = {w: fs[:a.cap] for w,fs in people.items() if w not in a.held}
+        for fs in known.values(): learn += shared_out([f for i,f in enumerate(fs) if i%10!=5], a.files)
+        chosen.append('GRID, people it knows, new sentences'); tests[chosen[-1]] = [f for fs in known.values() for f in fs[5::10]]
+        tests |= {f'GRID {w}, whom it never met': people[w] for w in a.held if len(people[w])>1} | {NEVER: [f for w in a.held for f in people[w]]}
     if a.long:
         joined = {Path(w['clip']).stem for w in load_json(next(a.long.glob('*.words.json')))}
         if twice := joined & {read_meta(f)['video'] for f,_ in learn}: raise SystemExit(f"in training and in --long: {twice}")
-        tests['GRID s1, thirty more sentences'] = sorted(process(a.long.parent, work/'long_processed', pattern='s1_90s.mp4').glob('train/*.parquet'))
+        tests['GRID s1, thirty more sentences'] = sorted(process(a.long.parent, work/'long_processed', 's1_90s.mp4').glob('train/*.parquet'))
     if a.address: tests['weekly address'] = sorted(process(a.address, work/'address_processed').glob('train/*.parquet'))
     put([f for f,_ in learn], work/'mixed'/'train'); put([f for k in chosen for f in tests[k]], work/'mixed'/'val')
     copies([(f, work/'mixed'/'train'/f.name.replace('_processed', f'~{i}_processed'), a.seed+1000*i+j) for j,(f,n) in enumerate(learn) for i in range(1, n+1)])
@@ -112,11 +128,12 @@ def gather(a, work:Path) -> dict:
 
 def measure(m, tests:dict) -> dict:
     "All tests, and the changes on those that can tell them"
-    clips = {k: [c for f in fs for c in spoken_clips(f) if c.mels.max()>-1] for k,fs in tests.items()}
+    clips = {k: [c for f in fs for c in spoken_clips(f, m.cfg.image_size) if c.mels.max()>-1] for k,fs in tests.items()}
     late = {'weekly address': 2} # 67 ms
     out = dict(tests={k: judge_accuracy(m, c, late.get(k, 0)) for k,c in clips.items() if len(c)>1})
-    hard = {k: clips[k][:15] for k in ('new synthetic persons, new sentences','GRID s1, thirty more sentences') if k in clips}
-    return out | dict(changes={k: {how: judge_accuracy(m, changed(c, how)) for how in CHANGES} for k,c in hard.items()})
+    hard = {k: clips[k][::len(clips[k])//12][:15] for k in ('new synthetic persons, new sentences',NEVER) if k in clips}
+    moved = {k: planted_offsets(m, clips[k]) for k in tests if k==NEVER or 'whom it never met' in k}
+    return out | dict(planted=moved, changes={k: {how: judge_accuracy(m, changed(c, how)) for how in CHANGES} for k,c in hard.items()})
 
 def table(rows:dict, late=()) -> str:
     "Markdown: a row each, with 95 % intervals"
@@ -124,9 +141,14 @@ def table(rows:dict, late=()) -> str:
     lines = [f"| {k} | {r['clips']} | {cell(r['in_sync'])} | {cell(r['exact'])} | {cell(r['near'])} |" for k,r in rows.items()]
     return '\n'.join(['| clips | number | in sync? (guessing .50) | offset exact (.03) | within a frame (.10) |', '|--|--:|--:|--:|--:|', *lines])
 
+def planted_table(rows:dict) -> str:
+    "Markdown"
+    cell = lambda v: f'{v[0]:.3f} ({v[1]:.3f}–{v[2]:.3f})'
+    return '\n'.join(['| clips | number | questions | found to the frame | within a frame |', '|--|--:|--:|--:|--:|', *(f"| {k} | {r['clips']} | {r['questions']} | {cell(r['exact'])} | {cell(r['near'])} |" for k,r in rows.items())])
+
 CARD = """# sync_judge
 
-Says whether a window of five mouth pictures and a window of sound belong together: the judge that `lipsync evaluate` asks unless it is given another. Load it with `lipsync.evaluate.judge.default_judge()`.
+Says whether a window of {window} mouth pictures ({ms} ms) and a window of sound belong together: the judge that `lipsync evaluate` asks unless it is given another. Load it with `lipsync.evaluate.judge.default_judge()`.
 
 **Trained on** {data}
 
@@ -140,6 +162,10 @@ Whole clips that it was not trained on; in brackets the 95 % interval over clips
 
 {table}
 
+Sound moved on purpose, by -5 to 5 frames, on whole clips (3 s) of people it never met; in brackets as above:
+
+{planted}
+
 With something done to the clips ({hard}):
 
 {changes}
@@ -148,9 +174,9 @@ The last two are controls: no judge may find them in sync.
 
 ## What it can't do
 
-- **People.** It has met {met}. Strangers are judged by what it saw in these; see the row of the other speakers for how well, and use it to compare dubs of *one* face in *one* voice, not persons with each other.
+- **People.** It has met {met}. Strangers are judged by what it saw in these; see the rows of people it never met for how well. They speak in the same room before the same camera as those it learnt from: of other films it knows nothing, and there it is best used to compare dubs of *one* face in *one* voice, not persons with each other.
 - English only, faces from the front, speech without others talking at the same time, 25 frames a second, and mouth crops as `lipsync preprocess` cuts them (it reduces them to {size} pixels).
-- A single window is a weak witness: average over a clip. Shorter clips than about two seconds say little.
+- A single window is a weak witness: average over a clip. Shorter clips than about two seconds say little, and what happens within {ms} ms is seen as one.
 - It is no measure for a generator that was trained against it, and must not be used as one.
 """
 GRID = "GRID corpus: M. Cooke, J. Barker, S. Cunningham, X. Shao, “An audio-visual corpus for speech perception and automatic speech recognition”, JASA 120 (2006), https://doi.org/10.1121/1.2229005, CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/); changed: reduced to weights. Whoever passes these weights on passes this line on."
@@ -161,7 +187,7 @@ def card(path:Path, m, r:dict) -> str:
     t = {k+(' *' if k in r['chosen'] else ''): v for k,v in r['tests'].items()}
     parts = '\n\n'.join(f'*{k}*\n\n{table(v)}' for k,v in r['changes'].items())
     return CARD.format(**{k: r[k] for k in ('data','command','seed','epochs','attribution','met')}, params=n_params(m), created=r['provenance']['created'][:10], version=r['provenance']['lipsync'],
-        torch=r['provenance']['versions'].get('torch'), sha=sha256_file(path), table=table(t), hard=' and '.join(r['changes']), changes=parts, size=m.cfg.sync_size)
+        torch=r['provenance']['versions'].get('torch'), sha=sha256_file(path), table=table(t), planted=planted_table(r['planted']), window=m.n, ms=40*m.n, hard=' and '.join(r['changes']), changes=parts, size=m.cfg.sync_size)
 
 def command() -> str:
     "As it was called, without the folders that change nothing"
@@ -171,24 +197,29 @@ def command() -> str:
 def main(a):
     keep_memory(); tests = gather(a, a.work)
     n = {k: sum(1 for f in (a.work/'mixed'/'train').glob('*.parquet') if ('~' in f.name)==k) for k in (False, True)}
-    if not (run := a.work/a.run/'sync.safetensors').exists(): train_sync(a.work/'mixed', run.parent, preset='tiny', epochs=a.epochs, batch_size=8, lr=a.lr, seed=a.seed, cpu=True, set='stride=25')
+    if not (run := a.work/a.run/'sync.safetensors').exists(): train_sync(a.work/'mixed', run.parent, preset='tiny', epochs=a.epochs, batch_size=8, lr=a.lr, window=a.window, dropout=a.dropout, num_workers=0, seed=a.seed, cpu=True, set=f'stride=25,val_sequences=0,expert_decay={a.decay}')
     m = load_model(run, SyncDiscriminator)
     people = len({who(f) for f in (a.work/'mixed'/'train').glob('*.parquet') if '~' not in f.name})
-    data = f"{n[False]} clips of {people} persons, and {n[True]} copies of them with other looks and voices: {people-bool(a.grid)-len(a.data)} synthetic persons of `lipsync synth` and relatives drawn at random ({a.each} sentences each, two portraits, espeak-ng voices)" + (", and 90 sentences of one man, GRID's speaker s1 (CC BY 4.0)" if a.grid else '') + ''.join(f', {d.name}' for d in a.data) + '.'
+    names = {who(f) for f in (a.work/'mixed'/'train').glob('*.parquet')}; real = sorted({n for n in names if re.fullmatch(r's\d+', n)}, key=lambda n: int(n[1:])) if a.grid else []
+    made = sum(n in {p.name for p in PERSONS} or n.startswith('relative') for n in names)
+    data = f"{n[False]} clips of {len(names)} persons, and {n[True]} copies of them with other looks and voices: {made} synthetic persons of `lipsync synth` and relatives drawn at random ({a.each} sentences each, two portraits, espeak-ng voices)"
+    data += (f", and GRID's speakers {', '.join(real)} (CC BY 4.0; nine tenths of their sentences, of each at most {a.cap}, with its copies about {a.files} files). Never in training, nor in choosing the epoch: GRID's {', '.join(a.held)}" if real else '') + ''.join(f', {d.name}' for d in a.data) + '.'
     p = provenance()
-    facts = dict(data=data, command=command(), seed=a.seed, epochs=a.epochs, attribution=(GRID+' ' if a.grid else '')+PORTRAITS, met='one real man and twenty-two synthetic persons, who are two faces in disguise' if a.grid else 'synthetic persons only, who are two faces in disguise')
-    r = dict(facts, chosen=[k for k in tests if 'it knows, new' in k or 'held' in k], **measure(m, tests), history=read_history(run.parent/'sync_history.jsonl'), provenance=p)
+    facts = dict(data=data, command=command(), seed=a.seed, epochs=a.epochs, attribution=(GRID+' ' if a.grid else '')+PORTRAITS, held=a.held if a.grid else [], met=(f"{len(real)} real people ({', '.join(real)} of GRID, British, who say sentences of one form) and " if real else '')+f'{made} synthetic persons, who are two faces in disguise')
+    r = dict(facts, chosen=[k for k in tests if 'it knows, new' in k or 'held out' in k], **measure(m, tests), history=read_history(run.parent/'sync_history.jsonl'), provenance=p)
     out = save_model(a.out/'sync_judge.safetensors', m, meta=dict(m.meta, **facts, tests={k: {f: v[f] for f in ('clips','in_sync','exact','near')} for k,v in r['tests'].items()}))
     with atomic_path(a.out/'sync_judge.md') as f: f.write_text(card(out, m, r), encoding='utf-8')
     for f in a.out.glob('sync_judge.*'): f.chmod(0o644)
-    save_json(a.results, r); print((a.out/'sync_judge.md').read_text())
+    save_json(a.results, dict(r, sha256=sha256_file(out))); print((a.out/'sync_judge.md').read_text())
 
 if __name__=='__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for k,h in dict(grid='GRID corpus: speaker folders', long='folder of s1_90s.mp4', address='folder of person folders, sound two frames late').items(): p.add_argument(f'--{k}', type=Path, help=h)
     p.add_argument('--data', type=Path, nargs='*', default=[], help='further processed folders')
     p.add_argument('--people', type=int, default=16, help='synthetic relatives drawn at random'); p.add_argument('--each', type=int, default=7, help='sentences each')
-    p.add_argument('--copies', type=int, nargs=2, default=(1,3), help='copies of a synthetic and of a real clip')
-    p.add_argument('--epochs', type=int, default=7); p.add_argument('--lr', type=float, default=2e-3); p.add_argument('--seed', type=int, default=0)
+    p.add_argument('--held', nargs='*', default=['s5','s31','s22'], help='GRID speakers that it never meets'); p.add_argument('--cap', type=int, default=90, help='sentences of a GRID speaker at most')
+    p.add_argument('--files', type=int, default=160, help='files of a real speaker, with copies'); p.add_argument('--copies', type=int, default=0, help='copies of a synthetic clip')
+    p.add_argument('--window', type=int, default=16, help='frames judged at a time'); p.add_argument('--dropout', type=float, default=.4); p.add_argument('--decay', type=float, default=.1, help='weight decay')
+    p.add_argument('--epochs', type=int, default=8); p.add_argument('--lr', type=float, default=2e-3); p.add_argument('--seed', type=int, default=0)
     p.add_argument('--work', type=Path, default=ROOT/'out'/'judge'); p.add_argument('--run', default='run'); p.add_argument('--out', type=Path, default=ROOT/'lipsync'/'weights'); p.add_argument('--results', type=Path, default=ROOT/'benchmarks'/'results'/'judge.json')
     main(p.parse_args())

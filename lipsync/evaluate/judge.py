@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['CHANGES', 'judge_file', 'default_judge', 'judge_card', 'Spoken', 'mouth_tensor', 'mouth_frames', 'spoken_clips',
-           'other_look', 'noisy', 'other_voice', 'relative', 'ask', 'interval', 'judge_accuracy', 'changed']
+           'other_look', 'noisy', 'other_voice', 'relative', 'ask', 'interval', 'judge_accuracy', 'delayed',
+           'planted_offsets', 'changed']
 
 # %% ../../nbs/52_evaluate.judge.ipynb #imports
 from collections.abc import Callable
@@ -54,7 +55,7 @@ def mouth_frames(mouths:torch.Tensor) -> np.ndarray:
 def spoken_clips(
     path:Path,       # Processed file
     size:int=96,     # Side of the mouths, pixels
-    shortest:int=40, # Frames; shorter stretches are left out
+    shortest:int=46, # Frames; of shorter stretches a judge of sixteen frames can't be asked (`ask`)
     longest:int=75,  # Frames; the rest of a longer stretch is left out
 ) -> list:           # Of `Spoken`
     "The stretches of a processed file, each of one face"
@@ -67,6 +68,16 @@ def spoken_clips(
         out.append(Spoken(f'{path.name.removesuffix("_processed.parquet")}:{a}', mouth_tensor(pics), torch.tensor(r['mel_window']), r['time']))
     return out
 
+# %% ../../nbs/52_evaluate.judge.ipynb #tinted
+def _tinted(frames, rng, strength):
+    "Less colour or none, light from a side, more or less contrast, out of focus"
+    S, u = frames.shape[1], lambda x, *s: rng.uniform(-x, x, s or None)*strength
+    grey, contrast, blur = np.clip(rng.uniform(-.6, .8), 0, 1)*strength, np.exp(u(.25)), max(1e-3, rng.uniform(0, .014)*S*strength)
+    side = np.add.outer(*(u(.3, 2)[:,None]*(np.arange(S)/S-.5)))[...,None]+1
+    x = (frames*(1-grey)+frames.mean(-1, keepdims=True)*grey)*side
+    mean = x[0].mean((0,1)); x = ((x-mean)*contrast+mean).clip(0, 255).round().astype(np.uint8)
+    return np.stack([cv2.GaussianBlur(f, (0,0), blur) for f in x])
+
 # %% ../../nbs/52_evaluate.judge.ipynb #look
 def other_look(
     frames:np.ndarray, # uint8 RGB [T,S,S,3]
@@ -74,13 +85,15 @@ def other_look(
     strength:float=1., # 0 changes nothing
 ) -> np.ndarray:
     "The same mouths on another face, in another light, by another camera"
-    S, u = frames.shape[1], lambda x, *s: rng.uniform(-x, x, *s)*strength
-    turn, zoom = np.deg2rad(u(5)), np.exp([u(.1)+u(.06), u(.1)])
+    S, u = frames.shape[1], lambda x, *s: rng.uniform(-x, x, s or None)*strength
+    turn, zoom = np.deg2rad(u(7)), np.exp([u(.22), u(.12)])
     A = np.array([[np.cos(turn),-np.sin(turn)],[np.sin(turn),np.cos(turn)]])*zoom*[1-2*(rng.random()<.5*strength), 1]
-    M = np.c_[A, S/2-A@[S/2,S/2]+u(.05*S, 2)]
-    light = np.clip(255*(np.arange(256)[:,None]/255)**np.exp(u(.5))*np.exp(u(.2)+u(.12, 3)), 0, 255).astype(np.uint8)[:,None]
-    blur = max(1e-3, rng.uniform(0, .012)*S*strength)
-    return np.stack([cv2.GaussianBlur(cv2.LUT(cv2.warpAffine(f, M, (S,S), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), light), (0,0), blur) for f in frames])
+    xy = np.stack(np.meshgrid(*[np.arange(S)-S/2]*2))
+    bend = np.stack([cv2.resize(u(.035*S, 5, 5), (S,S), interpolation=cv2.INTER_CUBIC) for _ in range(2)])
+    at = (np.einsum('ij,jyx->iyx', A, xy) + S/2 + u(.05*S, 2)[:,None,None] + bend).astype(np.float32)
+    light = np.clip(255*(np.arange(256)[:,None]/255)**np.exp(u(.5))*np.exp(u(.2)+u(.15, 3)), 0, 255).astype(np.uint8)[:,None]
+    seen = np.stack([cv2.LUT(cv2.remap(f, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), light) for f in frames])
+    return _tinted(seen, rng, strength)
 
 # %% ../../nbs/52_evaluate.judge.ipynb #power
 def _power(mels): return 10**((mels+1)/2*(MEL_TOP-MEL_FLOOR)+MEL_FLOOR)
@@ -177,6 +190,23 @@ def judge_accuracy(
     mean = lambda x: (lambda i: np.mean(np.asarray(x, float)[i]))
     figures = dict(in_sync=lambda i: in_sync_accuracy(counts[i].sum(0)), exact=mean(off==0), near=mean(abs(off)<=1), yes=mean([s['yes'] for s in said]), peak=mean([s['peak'] for s in said]))
     return dict(clips=len(clips), frames=sum(len(c.mouths) for c in clips), offsets=(off+late).tolist(), **{k: interval(len(clips), f) for k,f in figures.items()})
+
+# %% ../../nbs/52_evaluate.judge.ipynb #planted
+def delayed(clip:Spoken, k:int) -> Spoken: # `k` frames; below 0 early
+    "The clip with its sound late, and the frames that have none left out"
+    T = len(clip.mouths)-abs(k); a, b = max(k, 0), max(-k, 0)
+    return replace(clip, mouths=clip.mouths[a:a+T], mels=clip.mels[b:b+T], times=clip.times[a:a+T])
+
+def planted_offsets(
+    m:SyncDiscriminator,
+    clips:list,  # Of `Spoken`
+    most:int=5,  # Frames that the sound is moved, either way
+    reach:int=15,# Frames searched either way
+) -> dict:       # `exact`, `near` (within a frame): [share, lower, upper], by clips; `found`, a row each clip
+    "How often the judge finds by how much a clip's sound was moved"
+    found = np.array([[ask(m, delayed(c, k), reach=reach)['offset'] for k in range(-most, most+1)] for c in clips])
+    off = abs(found-np.arange(-most, most+1))
+    return dict(clips=len(clips), questions=off.size, found=found.tolist(), **{k: interval(len(clips), lambda i: (off[i]<=tol).mean()) for k,tol in (('exact',0),('near',1))})
 
 # %% ../../nbs/52_evaluate.judge.ipynb #changes
 def _looks(f): return lambda c, o, rng: replace(c, mouths=mouth_tensor(np.stack([f(x) for x in mouth_frames(c.mouths)])))

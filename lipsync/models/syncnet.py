@@ -24,8 +24,10 @@ class SyncTower(nn.Module):
         super().__init__()
         chs, layers = (c_in, *cfg.sync_channels), []
         for i,(a,b) in enumerate(zip(chs, chs[1:])): layers += [nn.Conv2d(a, b, 3, stride, 1), *([group_norm(b)] if i else []), nn.LeakyReLU(.1)]
-        self.conv, self.proj = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(4)), nn.Linear(chs[-1]*16, cfg.sync_dim)
-    def forward(self, x): return F.normalize(self.proj(self.conv(x).flatten(1)), dim=-1)
+        self.conv, self.proj = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(4), *([nn.Dropout(cfg.sync_dropout)] if cfg.sync_dropout else [])), nn.Linear(chs[-1]*16, cfg.sync_dim)
+    def forward(self, x, weight=None): # `weight`: of the first convolution, its own if not given
+        c = self.conv[0]; x = F.conv2d(x, c.weight if weight is None else weight, c.bias, c.stride, c.padding)
+        return F.normalize(self.proj(self.conv[1:](x).flatten(1)), dim=-1)
 
 # %% ../../nbs/26_models.syncnet.ipynb #model
 MOTION = 4. # Enlargement of what a frame differs from the mean of its window
@@ -41,8 +43,8 @@ class SyncDiscriminator(nn.Module):
     def video_embed(self, mouths): # [N,n,3,S,S] -> [N,sync_dim]
         x, side = mouths.flatten(0,1), self.cfg.sync_size
         x = (F.adaptive_avg_pool2d(x, side) if x.shape[-1]>side else x).unflatten(0, mouths.shape[:2])
-        mean = x.mean(1, keepdim=True)
-        return self.video(torch.cat([mean, (x-mean)*MOTION], 1).flatten(1,2))
+        mean, rest = self.video.conv[0].weight.unflatten(1, (self.n+1,3)).split([1,self.n], 1) # For the mean, and for what differs from it
+        return self.video(x.flatten(1,2), (rest*MOTION+(mean-rest.sum(1, keepdim=True)*MOTION)/self.n).flatten(1,2))
     def audio_embed(self, mels): # [N,n,80,7] -> [N,sync_dim]
         return self.audio(mels)
     def logits(self, v, a): # [...,sync_dim] twice -> [...]

@@ -86,7 +86,7 @@ def fit_expert(
     folder, out = Path(folder), Path(folder)/'sync.safetensors'
     torch.manual_seed(seed_for('expert', cfg.seed))
     m = SyncDiscriminator(mcfg).to(acc.device); same_start(m, acc)
-    opt, half = torch.optim.Adam(m.parameters(), cfg.expert_lr), folder/'sync_last.pt'
+    opt, half = torch.optim.AdamW(m.parameters(), cfg.expert_lr, weight_decay=cfg.expert_decay), folder/'sync_last.pt'
     first, best = _go_on(half, m, opt, acc)
     watch = Plateau(diagnosis or _quick_look(train_ds, val_ds, cfg, mcfg, acc, first))
     dls = Loaders(train_ds, val_ds, cfg.replace(batch_size=cfg.expert_batch), acc)
@@ -148,6 +148,7 @@ def train_sync(
     batch_size:int=None,         # Sequences in a batch, each process
     lr:float=None,               # Learning rate
     window:int=None,             # Frames compared at a time: 5 or 16; the preset's if not given
+    dropout:float=None,          # Before the last layer; the preset's if not given
     num_workers:int=None,        # Loader processes
     seed:int=0,                  # Of weights, order and windows
     cpu:bool=False,              # Stay off the GPU
@@ -156,7 +157,7 @@ def train_sync(
 ):
     "Train the sync expert that supervises stage 2, and say how good it is on held-out clips"
     cfg = train_config(preset, **dict(expert_epochs=epochs, expert_batch=batch_size, expert_lr=lr, num_workers=num_workers, seed=seed) | parse_settings(set))
-    mcfg, acc = model_config(cfg.model, **({'sync_window': window} if window else {})), accelerator(cpu)
+    mcfg, acc = model_config(cfg.model, **{k: v for k,v in dict(sync_window=window, sync_dropout=dropout).items() if v is not None}), accelerator(cpu)
     if window: cfg = cfg.replace(expert_length=max(cfg.expert_length, 2*window+1))
     if (out := Path(checkpoint_dir)/'sync.safetensors').exists(): raise LipsyncError(f"{out}: is there already", "remove it to train another, or choose another --checkpoint_dir")
     data = open_data(data_dir, mcfg, cfg.expert_length, cfg)

@@ -19,6 +19,7 @@ class HelperConfig(Config):
     expert_lr:float = 5e-4        # Learning rate, after a warm-up; `lipsync doctor` tries it on a batch
     expert_batch:int = 16         # Sequences in a batch
     expert_length:int = 25        # Frames in a sequence
+    expert_decay:float = 0.       # Weight decay; with few people it helps the expert with strangers
     predictor_epochs:int = 25     # The viseme predictor: epochs at most
     predictor_lr:float = 2e-3     # Learning rate
     predictor_batch:int = 16      # Sequences in a batch
