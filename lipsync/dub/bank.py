@@ -70,9 +70,10 @@ def build_bank(
     points,           # Frame number -> [88,2] pixels
     most:int=MOST,    # Mouths kept
     look:int=LOOK,    # Frames of the face that are considered
+    among:np.ndarray=None, # Numbers of frames that may be used; None: any with the face
 ) -> Bank:
     "The bank of a face in a film; raises `LipsyncError` without a face"
-    at = np.flatnonzero(np.asarray(track.track) >= 0)[:look]
+    at = (np.flatnonzero(np.asarray(track.track) >= 0) if among is None else np.asarray(among))[:look]
     if not len(at): raise LipsyncError("no face to take mouths from", "give a film whose face can be seen")
     q = np.stack([in_eyes(points(int(i)), track.to_mouth[int(i)]) for i in at])
     m, pose, runs = lip_measures(q), np.stack([pose_of(x) for x in q]), np.cumsum(np.diff(at, prepend=at[0]) > 1) + np.asarray(track.track)[at]
