@@ -168,7 +168,7 @@ class LipRange:
     def wanted(self,
         y:np.ndarray,      # [n,6] from `LipModel.predict`
         shut:np.ndarray,   # [n] from `shut_at`
-        gain:float=1.15,   # Predictions are more timid than people
+        gain:float=1.,     # More than 1 exaggerates
     ) -> np.ndarray:       # [n,6]
         "What the mouth shall measure"
         w = self.rest + gain*y*(self.high-self.low)
@@ -179,14 +179,14 @@ class LipRange:
 
 def _softly(x, most):
     "No more than `most`, without a corner"
-    near = .8*most
+    near = .85*most
     return np.where(x < near, x, near+(most-near)*np.tanh((x-near)/max(most-near, 1e-6)))
 
 # %% ../../nbs/45_dub.lips.ipynb #range-of
 def lip_range(
     m:np.ndarray,        # [n,6] measures of a film
     usual:np.ndarray,    # [2,6] how far below and above rest people go
-    trust:float=.7,      # Share of the person's own range in the mixture, in logarithms
+    trust:float=.8,      # Share of the person's own range in the mixture, in logarithms
 ) -> LipRange:
     "The range of somebody who speaks in the film"
     shut = m[:,APERTURE] <= np.quantile(m[:,APERTURE], .15)+1e-6

@@ -103,6 +103,12 @@ def _shift(src, dst, box, step):
     return [cv2.warpAffine(cv2.GaussianBlur(np.where(index >= 0, v-g, 0).astype(np.float32), (0,0), .8), grow, (w,h), flags=cv2.INTER_LINEAR|cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE) for v, g in ((x,gx), (y,gy))]
 
 # %% ../../nbs/46_dub.mesh.ipynb #sharp
+def _polygon(points, shape, grow=1., soft=0.):
+    "float32 [h,w], 1 inside"
+    out, mid = np.zeros(shape, np.uint8), points.mean(0)
+    cv2.fillPoly(out, [np.round((mid+(points-mid)*grow)*16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    return (cv2.GaussianBlur(out, (0,0), soft) if soft else out).astype(np.float32)/255
+
 def _fine(x): return (g := cv2.cvtColor(x, cv2.COLOR_RGB2GRAY).astype(np.float32)) - cv2.GaussianBlur(g, (0,0), 2)
 
 def as_sharp(
@@ -115,6 +121,12 @@ def as_sharp(
     fine = _fine(x); own = float(np.square(fine[where]).mean()) if where.any() else 0.
     gain = min(most, max(1., math.sqrt(power/own))) if own > 0 else 1.
     return x + ((gain-1)*fine)[...,None]
+
+# %% ../../nbs/46_dub.mesh.ipynb #texture
+def _texture(part, lips, still):
+    "(mean square of the fine detail of the skin around the lips, where that was looked at)"
+    where = (_polygon(lips, part.shape[:2], 2.) > .5) & (_polygon(lips, part.shape[:2], 1.2) < .5) & ~still
+    return (float(np.square(_fine(part)[where]).mean()) if where.any() else 0.), where
 
 # %% ../../nbs/46_dub.mesh.ipynb #move-skin
 def move_skin(
@@ -129,7 +141,7 @@ def move_skin(
     dx, dy = _shift(src, dst, (x0,y0,x1,y1), max(1., eye/24))
     part, still = rgb[y0:y1,x0:x1], np.maximum(np.abs(dx), np.abs(dy)) < .02
     new = cv2.remap(rgb, dx+np.arange(x0, x1, dtype=np.float32), dy+np.arange(y0, y1, dtype=np.float32)[:,None], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    new = as_sharp(new, float(np.square(_fine(part)[~still]).mean()) if not still.all() else 0., ~still)
+    new = as_sharp(new, *_texture(part, src[OUTER]-(x0,y0), still))
     out = rgb.copy(); out[y0:y1,x0:x1] = np.where(still[...,None], part, np.clip(new+.5, 0, 255)).astype(np.uint8)
     return out
 
@@ -152,6 +164,7 @@ class Mouth(NamedTuple):
     "A picture of a mouth"
     rgb:np.ndarray   # uint8 [h,w,3]
     rings:np.ndarray # [60,2] `lip_rings`, pixels of that picture
+    fine:float = 0.  # Mean square of the fine detail of lips and inside; 0: not known
 
 def cut_mouth(
     rgb:np.ndarray,    # uint8 [H,W,3]
@@ -161,7 +174,8 @@ def cut_mouth(
     "The mouth of a frame, with its rings"
     r = lip_rings(points); lo = np.maximum(np.floor(r.min(0)-6), 0).astype(int); hi = np.ceil(r.max(0)+7).astype(int)
     part = rgb[lo[1]:hi[1],lo[0]:hi[0]]; k = min(1., most/max(part.shape[1], 1))
-    return Mouth(cv2.resize(part, None, fx=k, fy=k, interpolation=cv2.INTER_AREA) if k < 1 else part.copy(), (r-lo+.5)*k-.5)
+    part = cv2.resize(part, None, fx=k, fy=k, interpolation=cv2.INTER_AREA) if k < 1 else part.copy(); r = (r-lo+.5)*k-.5
+    return Mouth(part, r, float(np.square(_fine(part)[_polygon(r[20:40], part.shape[:2]) > .5]).mean()))
 
 # %% ../../nbs/46_dub.mesh.ipynb #layer
 class Layer(NamedTuple):
@@ -170,18 +184,13 @@ class Layer(NamedTuple):
     alpha:np.ndarray # float32 [h,w]
     skin:np.ndarray  # float32 [h,w], where skin around the lips is shown, by which colours are matched
     M:np.ndarray     # [2,3], frame -> layer
+    fine:float = 0.  # Mean square of the detail that it should have
 
 def _upright(dst, scale):
     "(rings [60,2] in the layer's pixels, its transform, its size (w,h)) of lips in a frame"
     across = dst[AT[291]]-dst[AT[61]]; c, s = across/max(np.linalg.norm(across), 1e-9)
     R = np.array([[c,s],[-s,c]])*scale; r = lip_rings(dst)@R.T; lo = np.floor(r.min(0))-2
     return r-lo, np.c_[R,-lo], tuple(np.ceil(r.max(0)-lo).astype(int)+3)
-
-def _polygon(points, shape, grow=1., soft=0.):
-    "float32 [h,w], 1 inside"
-    out, mid = np.zeros(shape, np.uint8), points.mean(0)
-    cv2.fillPoly(out, [np.round((mid+(points-mid)*grow)*16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    return (cv2.GaussianBlur(out, (0,0), soft) if soft else out).astype(np.float32)/255
 
 def _taken(index, maps, rgb): return cv2.remap(rgb, *_lookup(index, maps), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
 
@@ -206,7 +215,7 @@ def draw_lips(
         a = np.minimum(cv2.GaussianBlur(gap.astype(np.float32), (0,0), soft), gap)[...,None]
         rgb += (np.clip(_taken(hole, _affine(INSIDE, r, inside.rings), inside.rgb)*light, 0, 255)-rgb)*a
     alpha = _polygon(r[20:40], (h,w), 1.13, max(1., .035*wide))*(lip|gap)
-    return Layer(rgb, alpha, ((at >= 0) & (at < 40)).astype(np.float32), M)
+    return Layer(rgb, alpha, ((at >= 0) & (at < 40)).astype(np.float32), M, mouth.fine)
 
 # %% ../../nbs/46_dub.mesh.ipynb #put
 def lay(
@@ -223,5 +232,6 @@ def lay(
     rgb, alpha, skin = (small(x) for x in layer[:3]); part = frame[y0:y1,x0:x1]
     where = skin > .5
     if where.any(): rgb += (part[where].mean(0)-rgb[where].mean(0))
+    if layer.fine: rgb = as_sharp(rgb, layer.fine, alpha > .9)
     part[:] = np.clip(part + (rgb-part)*(alpha*opacity)[...,None]+.5, 0, 255).astype(np.uint8)
     return frame
