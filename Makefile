@@ -8,7 +8,7 @@ help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 env: ## Make .venv (about 7.6 GB, kept in ~/.cache/lipsync and shared by clones)
 	@$(PYTHON) scripts/setup_env.py
-demo: env ## Corpus -> preprocessing -> training -> dub -> out/demo/report.html
+demo: env ## A dub at once -> corpus -> preprocessing -> training -> dub -> out/demo/report.html
 	@$(BIN)/lipsync demo --out $(OUT)
 test: env ## House checks, then nbdev_test over every notebook
 	@$(BIN)/python scripts/house.py test

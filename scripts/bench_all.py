@@ -156,14 +156,34 @@ def dub(tmp, quick):
     t = time.perf_counter(); rep = d.dub_video(tmp/'face.mp4', tmp/'speech.wav', make, tmp/'dub.mp4'); s = time.perf_counter()-t
     parts = clock.spent | Counter({'the rest: reading, sound, masks': s-sum(clock.spent.values())})
     assert rep.dubbed == rep.frames == round(seconds*25)
-    return [faster('dub, tiny generator, 384 pixels', seconds/s, 'x real time, one core', 'a plain copy: decoded and encoded again', seconds/plain, parts_ms_a_frame={k: float(f'{v/rep.frames*1e3:.3g}') for k,v in parts.most_common()})]
+    t = time.perf_counter(); free = d.dub_video(tmp/'face.mp4', tmp/'speech.wav', None, tmp/'free.mp4'); s_free = time.perf_counter()-t
+    assert free.dubbed == free.frames
+    return [faster('dub, tiny generator, 384 pixels', seconds/s, 'x real time, one core', 'a plain copy: decoded and encoded again', seconds/plain, parts_ms_a_frame={k: float(f'{v/rep.frames*1e3:.3g}') for k,v in parts.most_common()}),
+        faster('dub, training-free, 384 pixels', seconds/s_free, 'x real time, one core', 'a plain copy: decoded and encoded again', seconds/plain)]
+
+def people(tmp, quick):
+    "Two people dubbed from one clip of each, without training; the larger form is `bench_compare.py people`"
+    import bench
+    from lipsync.data.preprocess import preprocess_video
+    from lipsync.dub.dub import dub_video
+    from lipsync.evaluate.baselines import NearestViseme
+    from lipsync.evaluate.measures import track_opening
+    from lipsync.evaluate.scorecard import shape_part
+    bench.one_core(); clips, found = corpus(tmp, 2), dict(free=[], nearest=[])
+    for face, voice in (clips[:2], clips[3:1:-1]):
+        bank, truth = tmp/f'{face.parent.name}_{face.stem}_processed.parquet', track_opening(voice); preprocess_video(face, bank)
+        for kind, made in (('free', None), ('nearest', NearestViseme([bank]))):
+            dub_video(face, voice, made, out := tmp/f'{kind}_{face.parent.name}.mp4', text=voice.with_suffix('.txt').read_text()); found[kind].append(shape_part(track_opening(out), truth))
+    mean = lambda kind, key: sum(x[key] for x in found[kind])/len(found[kind])
+    return [faster('any face, training-free', mean('free', 'lmd_motion'), "eye distances that lips move otherwise than the truth's, two people", 'nearest viseme of the same clip', mean('nearest', 'lmd_motion'), False,
+        follows=round(mean('free', 'follows'), 3), reference_follows=round(mean('nearest', 'follows'), 3))]
 
 def nothing(tmp, quick):
     import torch, mediapipe, lipsync.dub.dub # what every dub has in memory before it begins
     return []
 
-PARTS = dict(imports=nothing, preprocess=preprocess, loader=loader, model=model, train=train, dub=dub)
-MEMORY = dict(preprocess='preprocessing', loader='loader', model='generators, base and tiny', train='training', dub='dub')
+PARTS = dict(imports=nothing, preprocess=preprocess, loader=loader, model=model, train=train, dub=dub, people=people)
+MEMORY = dict(preprocess='preprocessing', loader='loader', model='generators, base and tiny', train='training', dub='dub', people='dub without training, and its judgement')
 
 # -- One process a part
 

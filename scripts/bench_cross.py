@@ -66,7 +66,7 @@ def clip_pairs(data:Path, n:int, met:list, heard:Path=None, seed:int=0) -> list:
 
 class Timed:
     "A `generate` that knows when it was first called and how long it worked"
-    def __init__(self, generate): self.generate, self.first, self.seconds = generate, None, 0.; self.__dict__.update(vars(generate))
+    def __init__(self, generate): self.generate, self.first, self.seconds, self.mouths = generate, None, 0., getattr(generate, 'mouths', 0)
     def __call__(self, *args, **kw):
         self.first = self.first or time.time()
         it = iter(self.generate(*args, **kw))

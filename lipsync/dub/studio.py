@@ -11,20 +11,18 @@ import atexit, html, importlib, io, ipaddress, json, math, os, secrets, shutil, 
 from importlib import metadata
 from itertools import chain, islice
 from pathlib import Path
-import av, cv2, numpy as np, torch
+import av, cv2, numpy as np
 from fastcore.basics import patch, store_attr
 from ..config import LipsyncError, PreprocessConfig, log
 from ..console import fmt_bytes, fmt_time, plural, printable
 from ..data.align import align, write_textgrid
 from ..data.face import mouth_opening
 from ..data.visemes import ARPABET, IPA, VISEME_NAMES, Segment, draw_visemes, phone_to_viseme, viseme_track
-from .dub import dub_video, from_model
+from .dub import dub_video, generator
 from .faces import ABSENT, Photos, draw_faces, is_photos, preflight, scan
 from .output import EspeakSpeaker, spoken
 from .seams import paste_quality
 from ..media import MediaError, audio_blocks, probe, read_audio, read_frames, _opened, _rgb, _stream
-from ..models.fast import optimise
-from ..train.checkpoints import load_generator
 
 # %% ../../nbs/42_dub.studio.ipynb #kind
 CONTAINERS = 'mov,matroska,avi,mpegts,mpeg,asf,flv,mp3,wav,flac,ogg,aac,aiff,caf,amr' # FFmpeg's names of what may be opened
@@ -234,13 +232,13 @@ VOICES = ('en-us','en-gb','de','es','fr-fr','it','pt-br','pl','ko') # Languages 
 class Studio:
     "Widgets for dubbing, in a notebook or served by `studio`"
     def __init__(self,
-        checkpoint,          # Generator, as for `dub_video`
+        checkpoint=None,     # Generator, as for `dub_video`; None: the training-free one
         max_mb:float=100,    # Largest upload, megabytes
         folder:Path=None,    # Where sessions have their folders, when it is served; None: a notebook of one's own, where paths may be typed
         device:str=None,     # Where the generator runs
     ):
         store_attr('checkpoint,max_mb,device')
-        self.W, self.served = _need('ipywidgets'), folder is not None
+        self.W, self.served, self.made = _need('ipywidgets'), folder is not None, generator(checkpoint, device)
         self.folder = Path(folder)/secrets.token_hex(16) if self.served else Path(tempfile.mkdtemp(prefix='lipsync-studio-'))
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         atexit.register(self.close)
@@ -268,7 +266,7 @@ def _build(self:Studio):
     self.stop.on_click(lambda _: setattr(self, 'stopped', True))
     self.working = W.HBox([self.stop, self.bar, self.step], layout=W.Layout(display='none'))
     self.sections = [self._inputs_ui(), self._look_ui(), self._phones_ui(), self._dub_ui(), self._result_ui()]
-    self.ui = W.VBox([W.HTML("<h2 style='margin:0'>lipsync studio</h2>"), *self.sections, self.working, self.message], # what is said stands below the button that was pressed: what comes after it is hidden
+    self.ui = W.VBox([W.HTML("<h2 style='margin:0'>lipsync studio</h2>"), W.HTML(_made_by(self.made.about())), *self.sections, self.working, self.message], # what is said stands below the button that was pressed: what comes after it is hidden
         layout=W.Layout(max_width='960px', margin='0 auto', padding='8px'))
     self._show(2)
 
@@ -283,6 +281,12 @@ def _section(self:Studio, title, *children):
 def _show(self:Studio, n):
     "The first `n` sections"
     for i, s in enumerate(self.sections): s.layout.display = '' if i < n else 'none'
+
+def _made_by(a):
+    "Which generator draws the mouths, why, and what it may be used for"
+    file = '' if a['origin'] in ('', 'comes with lipsync') else f", {Path(a['origin']).name}"
+    why = f" ({a['why']})" if a['why'] else ''
+    return f"<span style='color:#777'>mouths by: {html.escape(a['name']+file+why+'; '+a['rights'])}</span>"
 
 # %% ../../nbs/42_dub.studio.ipynb #build-inputs
 @patch
@@ -471,7 +475,7 @@ def _look(self:Studio):
     self._show(2); self._since = time.time()
     self.step.value = 'the first look'
     self.used = face, sound, words = self._inputs()
-    pre = preflight(face, sound, 'speaker', self.folder/'dub.mp4', self._generate())
+    pre = preflight(face, sound, 'speaker', self.folder/'dub.mp4', self.made)
     self.report.value = self._told(pre)
     for p in pre.problems:
         if p.level == 'error': raise LipsyncError(p.what, p.fix)
@@ -492,13 +496,6 @@ def _counted(self:Studio, total, what):
     seen = [0]
     def on_frame(n): seen[0] += n; self.progress(seen[0], total, what)
     return on_frame
-
-# %% ../../nbs/42_dub.studio.ipynb #look-generate
-@patch
-def _generate(self:Studio):
-    "The function that makes mouths, to measure its speed; loaded once"
-    if not hasattr(self, 'made'): self.made = self.checkpoint if callable(self.checkpoint) else from_model(optimise(load_generator(self.checkpoint, self.device or ('cuda' if torch.cuda.is_available() else 'cpu'))[0]))
-    return self.made
 
 # %% ../../nbs/42_dub.studio.ipynb #look-generate-2
 @patch
@@ -705,7 +702,7 @@ def _check_address(ip, port, public):
 
 # %% ../../nbs/42_dub.studio.ipynb #serve
 def studio(
-    checkpoint:str,     # Trained generator: a checkpoint .pt, a folder of `lipsync export`, or its address (https, hf://owner/repo)
+    checkpoint:str=None, # A trained generator: a checkpoint .pt, a folder of `lipsync export`, its address (https, hf://owner/repo), or the weights of another project; if not given, the training-free generator, which knows any face
     port:int=8866,      # Where the page is
     ip:str='127.0.0.1', # Address to listen at; others than this machine's own need --public
     browser:bool=True,  # Open the page in a browser
@@ -716,12 +713,13 @@ def studio(
     "Dub in a browser: upload a face and a sound, look, correct the lips, dub, compare"
     for name in ('ipywidgets', 'ipykernel', 'voila'): _need(name)
     _check_address(ip, port, public)
-    load_generator(checkpoint, 'cpu') # what is wrong with it is said now, not to the first visitor
-    local = Path(checkpoint).expanduser()
+    made = generator(checkpoint, 'cpu') # what is wrong with it is said now, not to the first visitor
+    local = checkpoint and Path(checkpoint).expanduser()
     with tempfile.TemporaryDirectory(prefix='lipsync-studio-') as d:
         root = Path(d).resolve()
-        nb = write_site(root, checkpoint=str(local.resolve() if local.exists() else checkpoint), max_mb=max_mb, folder=str(root/'sessions'), device=device)
+        nb = write_site(root, checkpoint=str(local.resolve()) if local and local.exists() else checkpoint, max_mb=max_mb, folder=str(root/'sessions'), device=device)
         os.environ['JUPYTER_PATH'] = _jupyter_path(root)
+        print(f"generator: {made!r}")
         print(f"the studio is at http://{'localhost' if ip == '127.0.0.1' else ip}:{port}/ (Ctrl-C ends it)", flush=True)
         _serve(nb, voila_config(root, ip, port, max_mb, browser, public))
     return 0

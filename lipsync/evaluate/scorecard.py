@@ -26,7 +26,7 @@ from ..data.tracks import FaceTrack
 from ..data.visemes import N_VISEMES, VISEME_NAMES
 from ..dub.seams import face_track, paste_quality
 from .lse import CROP, FPS, OwnScorer, Scorer, judge_path, frames_of, judged_track, leakage, lip_sync_error, mouth_square
-from .measures import MouthTrack, best_lag, follow, landmark_distance, shut_quality, side_by_side, silence_motion, track_opening
+from .measures import MouthTrack, best_lag, follow, jerk, landmark_distance, shut_quality, side_by_side, silence_motion, track_opening
 from .syncnet import SyncNetScorer
 from ..media import NoAudio, read_audio
 from ..report import Page
@@ -82,7 +82,7 @@ def shape_part(a:MouthTrack, truth:MouthTrack) -> dict:
     "How far the lips are from the truth's"
     n = min(len(a.opening), len(truth.opening)); off = np.abs(a.opening[:n]-truth.opening[:n])
     return dict(lmd=landmark_distance(a, truth), lmd_motion=landmark_distance(_moved(a), _moved(truth)), opening_error=float(np.nanmean(off)) if np.isfinite(off).any() else math.nan,
-        follows=follow(a.opening, truth.opening), lag=best_lag(a.opening, truth.opening)[0])
+        follows=follow(a.opening, truth.opening), lag=best_lag(a.opening, truth.opening)[0], jerk=jerk(a.opening)/max(jerk(truth.opening), 1e-9))
 
 # %% ../../nbs/51c_evaluate.scorecard.ipynb #picture
 def _pairs(a, b, Ms, n=16):
@@ -250,10 +250,10 @@ FIGURES = { # group.key: (name, which way is better, unit)
     'sync.lse_d': ('LSE-D', 'low', "scorer's"), 'sync.lse_c': ('LSE-C', 'high', "scorer's"), 'sync.offset': ('offset', 'zero', 'frames, + lips late'), 'sync.in_time': ('offset within a frame', 'high', 'share of videos'), 'sync.at_zero': ('distance unshifted', 'low', "scorer's"),
     'sync.lse_d_true': ('LSE-D, true pairs', 'low', "scorer's"), 'sync.lse_c_true': ('LSE-C, true pairs', 'high', "scorer's"), 'sync.offset_true': ('offset, true pairs', 'zero', 'frames'),
     'sync.lse_d_other': ("LSE-D, another's sound", 'high', "scorer's"), 'sync.lse_c_other': ("LSE-C, another's sound", 'low', "scorer's"), 'sync.margin': ('margin of its own sound', 'high', "scorer's"), 'sync.survives': ('confidence that survives', 'low', 'share'),
-    'shape.lmd': ('landmark distance', 'low', 'eye distances'), 'shape.lmd_motion': ('landmark distance, motion', 'low', 'eye distances'), 'shape.opening_error': ('opening error', 'low', 'eye distances'), 'shape.follows': ('opening follows', 'high', 'r'), 'shape.lag': ('lag of the opening', 'zero', 'frames, + lips late'),
+    'shape.lmd': ('landmark distance', 'low', 'eye distances'), 'shape.lmd_motion': ('landmark distance, motion', 'low', 'eye distances'), 'shape.opening_error': ('opening error', 'low', 'eye distances'), 'shape.follows': ('opening follows', 'high', 'r'), 'shape.lag': ('lag of the opening', 'zero', 'frames, + lips late'), 'shape.jerk': ('jerk of the opening', 'one', "of the truth's"),
     'picture.psnr': ('PSNR', 'high', 'dB'), 'picture.ms_ssim': ('MS-SSIM', 'high', ''), 'picture.sharpness': ('sharpness', 'one', "of the truth's"),
     'identity.lips': ('lips print', 'low', 'cosine distance'), 'identity.lips_own': ("lips print, person's own", '', ''), 'identity.face': ('face print', 'low', 'cosine distance'), 'identity.face_own': ("face print, person's own", '', ''),
-    'paste.seam': ('seam', 'one', "of the source's"), 'paste.worst': ('seam, worst eighth', 'one', "of the source's"), 'paste.outline': ('edge at the outline found', 'low', 'grey levels a pixel'), 'paste.flicker': ('flicker', 'one', "of the source's"), 'paste.life': ('life in the mouth', 'one', "of the source's"), 'paste.outside': ('change outside', 'low', 'grey levels'),
+    'paste.seam': ('seam', 'one', "of the source's"), 'paste.worst': ('seam, worst eighth', 'one', "of the source's"), 'paste.outline': ('edge at the outline found', 'low', 'grey levels a pixel'), 'paste.flicker': ('flicker', 'one', "of the source's"), 'paste.detail': ('fine detail in the mouth', 'one', "of the source's"), 'paste.life': ('life in the mouth', 'one', "of the source's"), 'paste.outside': ('change outside', 'low', 'grey levels'),
     'shut.motion': ('motion in silence', 'low', 'eye distances a frame'), 'truth_shut.motion': ("… the truth's", '', ''), 'shut.silence': ('shut in silence', 'high', 'share of frames'), 'truth_shut.silence': ("… the truth's", '', ''), 'shut.closed': ('p b m that close', 'high', 'share'), 'truth_shut.closed': ("… the truth's", '', ''),
 }
 
