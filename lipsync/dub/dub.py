@@ -293,7 +293,7 @@ def identity(checkpoint) -> tuple: # (files, a text)
         return [], h.hexdigest()
     if callable(checkpoint): return [], getattr(checkpoint, '__qualname__', type(checkpoint).__name__)
     if is_address(checkpoint): return [], str(checkpoint)
-    if is_foreign(checkpoint): return foreign_files(checkpoint), ''
+    if not is_person(checkpoint) and is_foreign(checkpoint): return foreign_files(checkpoint), ''
     path = Path(checkpoint)
     return sorted(p for p in path.iterdir() if p.suffix in ('.safetensors','.json')) if path.is_dir() else [path], ''
 
