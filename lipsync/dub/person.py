@@ -36,6 +36,7 @@ def _decoded(jpeg):
     if img is None: raise ValueError("a picture in it can't be decoded")
     return cv2.cvtColor(img, cv2.COLOR_BGR2RGB)
 
+# %% ../../nbs/49_dub.person.ipynb #person-person
 @dataclass
 class Person:
     "What is known of one person's mouth"
@@ -67,35 +68,39 @@ def save_person(
 ) -> Path:
     "Write `person.safetensors`, atomically"
     b, r, path = person.bank, person.range, Path(path)/PERSON
-    t = dict(jpeg=np.frombuffer(b''.join(person.jpegs), np.uint8), sizes=np.array([len(j) for j in person.jpegs], np.int64), rings=np.stack([m.rings for m in b.mouths]),
-             measures=b.measures, pose=b.pose, after=b.after.astype(np.uint8), range=np.stack([r.rest, r.low, r.high]), widest=np.array([r.widest]))
-    t = {k: torch.from_numpy(np.array(v if v.dtype.kind in 'ui' else v, v.dtype if v.dtype.kind in 'ui' else np.float64)) for k,v in t.items()}
+    numbers = dict(rings=np.stack([m.rings for m in b.mouths]), measures=b.measures, pose=b.pose, range=np.stack([r.rest, r.low, r.high]))
+    numbers['widest'] = np.array([r.widest])
+    t = dict(jpeg=np.frombuffer(b''.join(person.jpegs), np.uint8), sizes=np.array([len(j) for j in person.jpegs], np.int64), after=b.after.astype(np.uint8))
+    t = {k: torch.from_numpy(np.array(v)) for k,v in (t|{k: v.astype(np.float64) for k,v in numbers.items()}).items()}
     with atomic_path(path) as f: f.write_bytes(save(t, {KIND: json.dumps(dict(person.meta, format=1), sort_keys=True)}))
     return path
 
 # %% ../../nbs/49_dub.person.ipynb #load
 def _checked(t):
-    "The tensors of a person, or `ValueError`"
+    "Raises `ValueError` where the tensors are no person's"
     n = len(t['sizes'])
     shapes = dict(rings=(n,60,2), measures=(n,6), pose=(n,2), after=(n,), range=(3,6), widest=(1,))
     if not 1 <= n <= MOST: raise ValueError(f"{n} mouths in it, 1 to {MOST} are possible")
     if bad := [k for k,s in shapes.items() if t[k].shape != s]: raise ValueError(f"{bad[0]} has the shape {t[bad[0]].shape}")
     if (t['sizes'] <= 0).any() or t['sizes'].sum() != len(t['jpeg']): raise ValueError("its pictures are cut off")
     if bad := [k for k in shapes if not np.isfinite(t[k]).all()]: raise ValueError(f"{bad[0]} has numbers that are none")
-    return t
 
+# %% ../../nbs/49_dub.person.ipynb #load-load-person
 def load_person(
     path:str|Path, # Folder of `lipsync adapt`
 ) -> Person:
     "Read a person, with the refiner if there is one and it was found a gain; raises `LipsyncError`"
     file = Path(path)/PERSON
     try:
-        with safe_open(str(file), 'np') as f: meta, t = json.loads(f.metadata()[KIND]), _checked({k: f.get_tensor(k) for k in f.keys()})
+        with safe_open(str(file), 'np') as f: meta, t = json.loads(f.metadata()[KIND]), {k: f.get_tensor(k) for k in f.keys()}
+        _checked(t)
         ends = np.r_[0, np.cumsum(t['sizes'])]; jpegs = [t['jpeg'][a:b].tobytes() for a,b in zip(ends, ends[1:])]
         bank = Bank([Mouth(_decoded(j), r) for j,r in zip(jpegs, t['rings'])], t['measures'], t['pose'], t['after'].astype(bool))
-    except Exception as e: raise LipsyncError(f"{file}: not a person of lipsync adapt ({e})", "make it again: lipsync adapt --face VIDEO --out FOLDER") from None
+    except Exception as e:
+        raise LipsyncError(f"{file}: not a person of lipsync adapt ({e})", "make it again: lipsync adapt --face VIDEO --out FOLDER") from None
     return Person(jpegs, bank, LipRange(*t['range'], float(t['widest'][0])), meta, _trusted(Path(path)))
 
+# %% ../../nbs/49_dub.person.ipynb #load-trusted
 def _trusted(folder):
     "The refiner of a folder, if the verdict is on this very file and it is a gain"
     if not (folder/REFINER).is_file() or not (folder/VERDICT).is_file(): return None
@@ -107,6 +112,7 @@ class _Block(nn.Module):
     def __init__(self, n): super().__init__(); self.a, self.b = nn.Conv2d(n, n, 3, padding=1), nn.Conv2d(n, n, 3, padding=1)
     def forward(self, x, scale=0., shift=0.): return x + self.b(F.silu(self.a(F.silu(x))*(1+scale)+shift))
 
+# %% ../../nbs/49_dub.person.ipynb #net-refiner
 class Refiner(nn.Module):
     "The correction of a drawn mouth: pictures and maps [B,5,S,S], measures and pose [B,8] -> [B,3,S,S], in units of half the range of grey levels"
     def __init__(self,
@@ -138,6 +144,7 @@ def lips_square(
     x, y = (in_eyes(points, M)[OUTER].mean(0)*EYE_PX); k = size/EYE_PX
     return compose([[k,0,size/2-k*x],[0,k,size/2-k*y]], M)
 
+# %% ../../nbs/49_dub.person.ipynb #square-lips-maps
 def lips_maps(
     points:np.ndarray, # As for `lips_square`
     T:np.ndarray,      # [2,3] from it
@@ -161,6 +168,7 @@ def net_input(
     "What the network sees"
     return torch.cat([torch.from_numpy(rgb).permute(2,0,1).float()/127.5-1, torch.from_numpy(np.ascontiguousarray(maps[:2]))*2-1])
 
+# %% ../../nbs/49_dub.person.ipynb #refine-refine
 @torch.inference_mode()
 def refine(
     net:Refiner,       # In eval mode
@@ -175,6 +183,7 @@ def refine(
     y = net(net_input(warp(rgb, T, n), maps)[None], s[None])[0].permute(1,2,0).numpy()*127.5*maps[2,...,None]
     return _add(rgb, y, T)
 
+# %% ../../nbs/49_dub.person.ipynb #refine-add
 def _add(rgb, y, T):
     "A correction [S,S,3] of a square, put into the frame"
     n, (h, w) = len(y), rgb.shape[:2]; back = cv2.invertAffineTransform(T)
@@ -192,10 +201,12 @@ def save_refiner(
     net:Refiner,
 ) -> Path:
     "Write `refiner.safetensors`, atomically"
-    path = Path(path)/REFINER
-    with atomic_path(path) as f: f.write_bytes(save({k: v.detach().cpu().contiguous() for k,v in net.state_dict().items()}, {'lipsync-refiner': json.dumps(dict(size=net.size, widths=net.widths, format=1))}))
+    path, about = Path(path)/REFINER, json.dumps(dict(size=net.size, widths=net.widths, format=1))
+    weights = {k: v.detach().cpu().contiguous() for k,v in net.state_dict().items()}
+    with atomic_path(path) as f: f.write_bytes(save(weights, {'lipsync-refiner': about}))
     return path
 
+# %% ../../nbs/49_dub.person.ipynb #refiner-file-load-refiner
 def load_refiner(
     path:str|Path, # The folder
 ) -> Refiner:
@@ -217,6 +228,7 @@ def mouth_skin(
     ring = _polygon(r[40:], (h,w))-_polygon(r[20:40], (h,w), 1.05) > .5
     return mouth.rgb[ring].astype(float).mean(0) if ring.any() else np.full(3, 128.)
 
+# %% ../../nbs/49_dub.person.ipynb #relit-relit
 class Relit:
     "Mouths in the light of a frame, whose skin has the colour `skin`"
     def __init__(self, mouths:list): self.mouths, self.own, self.skin = mouths, [np.maximum(mouth_skin(m), 4) for m in mouths], None
@@ -246,6 +258,7 @@ def is_person(
     "Is this a folder of `lipsync adapt`?"
     return isinstance(path, (str, Path)) and (Path(path)/PERSON).is_file()
 
+# %% ../../nbs/49_dub.person.ipynb #generator-persongenerator
 class PersonGenerator(TrainingFree):
     "Dubs films and photos of one person, with mouths that were learned from other footage; raises `LipsyncError`"
     name = 'person'
@@ -256,7 +269,8 @@ class PersonGenerator(TrainingFree):
     ):
         super().__init__(lips); self.folder, self.person = Path(path), load_person(path)
         self.origin, m = str(path), self.person.meta
-        self.why = f"{plural(len(self.person.jpegs), 'mouth')} from {fmt_time(m.get('seconds', 0))} of {', '.join(m.get('sources', [])[:3]) or 'footage'}; {'refined' if self.person.refiner else 'not refined'}"
+        seen = f"{plural(len(self.person.jpegs), 'mouth')} from {fmt_time(m.get('seconds', 0))} of {', '.join(m.get('sources', [])[:3]) or 'footage'}"
+        self.why = f"{seen}; {'refined' if self.person.refiner else 'not refined'}"
 
     def painter(self, lips): return self.person.painter(lips)
     def perform(self, take, start=0, state=None): return Performance(take, load_lips(self.path), start, self.person)
