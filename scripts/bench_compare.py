@@ -3,7 +3,7 @@
     python scripts/bench_compare.py embedded --work DIR     # makes the corpus, trains `base` and `plus` (tiny widths, the demo's schedule), dubs and scores: all from nothing
     python scripts/bench_compare.py clips --name s1 --train PROCESSED/train --videos GRID/s1 --base RUN/best_model_full.pt --plus RUN2/best_model_full.pt --work DIR
     python scripts/bench_compare.py people --grid ../shared/data/grid --address ../shared/data/address --folds FIT --work DIR   # any face: eight speakers, an address, two portraits
-    python scripts/bench_compare.py people ... --adapted DIR --base CKPT --plus CKPT  # more columns: DIR/<person> of `lipsync adapt`, checkpoints
+    python scripts/bench_compare.py people ... --adapted DIR --base CKPT --plus CKPT  # more columns: what `lipsync adapt` learns from a minute of each speaker's other sentences (kept in DIR), checkpoints
 
 `people`: two sentences of each speaker, one said by the person and one by a stranger, dubbed into a clip of three seconds; what the generators get to see of a person is that clip. --folds is the --work of scripts/fit_lips.py:
 the voice of a GRID speaker is heard by lip networks that never met it, a sentence of s1 by those shipped, which never met that sentence. Each kind is made by a process of its own on one core.
@@ -36,10 +36,12 @@ from lipsync.demo import UNSEEN
 from lipsync.dub.dub import dub_video, generator
 from lipsync.evaluate.baselines import PEOPLE, NearestViseme, first_frame
 from lipsync.evaluate.lse import frames_of, judged_track, mouth_square
+from lipsync.dub.person import PersonGenerator
 from lipsync.dub.training_free import TrainingFree
-from lipsync.evaluate.scorecard import figure, interval, load_scorer, score_folders, score_video, summarise, worst_clips, write_page, write_scores
+from lipsync.evaluate.scorecard import figure, interval, load_scorer, score_folders, score_video, summarise, sync_part, worst_clips, write_page, write_scores
 from lipsync.evaluate.measures import track_opening
 from lipsync.media import read_audio, write_video
+from lipsync.train.adapt import adapt
 from lipsync.train.learner import fit
 from lipsync.train.stages import train_config
 
@@ -180,9 +182,19 @@ def maker(kind:str, c:dict, a):
     if kind == 'nearest viseme':
         bank = a.work/'banks'/f"{c['who']}_{c['face'].stem}_processed.parquet"; bank.parent.mkdir(exist_ok=True)
         return None if c['still'] else (preprocess_video(c['face'], bank), NearestViseme([bank]))[1]
-    if kind == 'training-free': return TrainingFree(next((a.folds/f'fold{i}.safetensors' for i, f in enumerate(FOLDS) if a.folds and c['whose'] in f), None))
-    if kind == 'adapted': return generator(a.adapted/c['who'], 'cpu') if a.adapted and (a.adapted/c['who']).exists() else None
+    lips = next((a.folds/f'fold{i}.safetensors' for i, f in enumerate(FOLDS) if a.folds and c['whose'] in f), None) # that never met the voice
+    if kind == 'training-free': return TrainingFree(lips)
+    if kind == 'adapted': return PersonGenerator(learnt(c, a), lips) if a.adapted and c['who'] in FACES else None
     return generator(getattr(a, kind), 'cpu') if getattr(a, kind) else None
+
+def learnt(c:dict, a, most:int=20) -> Path:
+    "What `lipsync adapt` learns in seconds from other sentences of a speaker: neither those that are dubbed nor those that are said"
+    out, used = a.adapted/c['who'], {x[k] for x in cast(a) for k in ('face','voice')}
+    if not (out/'footage').exists():
+        (out/'footage').mkdir(parents=True)
+        for f in [f for f in sorted((a.grid/c['who']).iterdir()) if f.suffix in VIDEOS and f not in used][:most]: (out/'footage'/f.name).symlink_to(f.resolve())
+    if not (out/'person'/'adapt.json').exists(): adapt(out/'person', out/'footage', device='cpu')
+    return out/'person'
 
 def make_kind(kind:str, clips:list, a) -> dict:
     "All dubs of a kind, in a process of its own: [ms of the processor a frame, peak of memory so far in MB] of each"
@@ -206,10 +218,14 @@ def score_kind(kind:str, c:dict, other:Path, scorer, a) -> dict|None:
     keep, source = a.work/'scores'/kind/f"{c['name']}.json", still_film(c, a) if c['still'] else c['face']
     pred = dict(truth=c['voice'], undubbed=source).get(kind, a.work/'dubs'/kind/f"{c['name']}.mp4")
     if not pred.exists(): return None
+    sound, judge = c['voice'] if kind == 'undubbed' else None, scorer.about['sha256']
     if not keep.exists():
-        r = score_video(pred, c['voice'], c['voice'] if kind == 'undubbed' else None, None if kind == 'truth' else source, c['text'], scorer, other)
-        save_json(keep, loads(to_json({k: v for k,v in r.items() if k not in ('visemes','picture')})))
+        r = score_video(pred, c['voice'], sound, None if kind == 'truth' else source, c['text'], scorer, other)
+        save_json(keep, loads(to_json({k: v for k,v in r.items() if k not in ('visemes','picture')} | dict(judge=judge))))
         print(kind, c['name'], *(f"{k} {v:.2f}" for k,v in (('follows', r['shape']['follows']), ('LSE-D', r['sync']['lse_d_true']), ('worst', r.get('paste', {}).get('worst', float('nan'))))), flush=True)
+    elif (r := load_json(keep)).get('judge') != judge: # by another judge: only that is done again
+        tr = judged_track(pred); r['sync'] = sync_part(scorer, scorer.look(frames_of(pred), tr), read_audio(sound or pred), read_audio(other), len(tr.times))
+        save_json(keep, loads(to_json(r | dict(judge=judge)))); print(kind, c['name'], 'judged again', f"LSE-D {r['sync']['lse_d_true']:.2f}", flush=True)
     return load_json(keep)
 
 def people(a, scorer) -> dict:
@@ -282,7 +298,7 @@ def main():
     p.add_argument('what', choices=['embedded','clips','people']); p.add_argument('--work', type=Path, required=True, help='everything is kept here')
     p.add_argument('--name', default='s1', help='clips: the person'); p.add_argument('--train', type=Path, help='clips: processed files of the training'); p.add_argument('--videos', type=Path, help='clips: videos of the person')
     p.add_argument('--base', type=Path, help='clips: a checkpoint'); p.add_argument('--plus', type=Path, help='clips: a checkpoint'); p.add_argument('--most', type=int, default=12, help='how many held-out clips of a person at most; people: how many speakers')
-    p.add_argument('--grid', type=Path, help='people: <person>/<video>'); p.add_argument('--address', type=Path, help='people: <person>/<video>.mp4 and .txt'); p.add_argument('--folds', type=Path, help='people: the --work of scripts/fit_lips.py'); p.add_argument('--adapted', type=Path, help='people: a folder with one of `lipsync adapt` for each person'); p.add_argument('--only', nargs='+', choices=['truth','undubbed',*MADE], help='people: these kinds now, the others when it is run again')
+    p.add_argument('--grid', type=Path, help='people: <person>/<video>'); p.add_argument('--address', type=Path, help='people: <person>/<video>.mp4 and .txt'); p.add_argument('--folds', type=Path, help='people: the --work of scripts/fit_lips.py'); p.add_argument('--adapted', type=Path, help='people: a folder in which what `lipsync adapt` learns of each speaker is kept'); p.add_argument('--only', nargs='+', choices=['truth','undubbed',*MADE], help='people: these kinds now, the others when it is run again')
     p.add_argument('--epochs', type=int, help='embedded: of training'); p.add_argument('--workers', type=int, default=os.cpu_count(), help='embedded: processes'); p.add_argument('--threads', type=int, default=1, help='of torch')
     p.add_argument('--judge', help="a sync expert that none of them met; the package's own if not given"); p.add_argument('--out', type=Path); p.add_argument('--pictures', type=Path, default=ROOT/'nbs'/'images')
     a = p.parse_args(); a.out = a.out or ROOT/'benchmarks'/'results'/('people.json' if a.what == 'people' else 'compare.json')

@@ -1,4 +1,4 @@
-"""python scripts/inference.py --face VIDEO_OR_PHOTO --audio WAV --checkpoint F --out MP4: dub"""
+"""python scripts/inference.py --face VIDEO_OR_PHOTO --audio WAV --out MP4 [--checkpoint F]: dub; without a checkpoint by the training-free generator"""
 import sys
 from lipsync.cli import run
 
