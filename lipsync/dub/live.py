@@ -468,9 +468,9 @@ class _Painter:
 def _model_of(checkpoint, device):
     "(generator, predictor) of a checkpoint or a model; (None, None): training-free"
     if checkpoint is None or isinstance(checkpoint, TrainingFree): return None, None
+    if isinstance(checkpoint, torch.nn.Module): return checkpoint.eval(), None
     other = checkpoint if isinstance(checkpoint, Generator) else Foreign if is_foreign(checkpoint) else None
     if other is not None: raise LipsyncError(f"{other.name} can't be used live: {other.not_live or 'it has no live form'}", "leave --checkpoint out for the training-free generator, or give a checkpoint that was trained here")
-    if isinstance(checkpoint, torch.nn.Module): return checkpoint.eval(), None
     device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
     model, found = optimise(load_generator(checkpoint, device)[0]), _predictor(checkpoint, device)
     if found is None: log.info(f"{checkpoint}: no viseme predictor beside it (lipsync train-visemes): the generator goes by the sound alone")
