@@ -188,12 +188,12 @@ def maker(kind:str, c:dict, a):
     return generator(getattr(a, kind), 'cpu') if getattr(a, kind) else None
 
 def learnt(c:dict, a, most:int=20) -> Path:
-    "What `lipsync adapt` learns in seconds from other sentences of a speaker: neither those that are dubbed nor those that are said"
+    "What `lipsync adapt --minutes M` learns from other sentences of a speaker: neither those that are dubbed nor those that are said"
     out, used = a.adapted/c['who'], {x[k] for x in cast(a) for k in ('face','voice')}
     if not (out/'footage').exists():
         (out/'footage').mkdir(parents=True)
         for f in [f for f in sorted((a.grid/c['who']).iterdir()) if f.suffix in VIDEOS and f not in used][:most]: (out/'footage'/f.name).symlink_to(f.resolve())
-    if not (out/'person'/'adapt.json').exists(): adapt(out/'person', out/'footage', device='cpu')
+    if not (out/'person'/'adapt.json').exists(): adapt(out/'person', out/'footage', minutes=a.minutes, device='cpu')
     return out/'person'
 
 def make_kind(kind:str, clips:list, a) -> dict:
@@ -298,7 +298,8 @@ def main():
     p.add_argument('what', choices=['embedded','clips','people']); p.add_argument('--work', type=Path, required=True, help='everything is kept here')
     p.add_argument('--name', default='s1', help='clips: the person'); p.add_argument('--train', type=Path, help='clips: processed files of the training'); p.add_argument('--videos', type=Path, help='clips: videos of the person')
     p.add_argument('--base', type=Path, help='clips: a checkpoint'); p.add_argument('--plus', type=Path, help='clips: a checkpoint'); p.add_argument('--most', type=int, default=12, help='how many held-out clips of a person at most; people: how many speakers')
-    p.add_argument('--grid', type=Path, help='people: <person>/<video>'); p.add_argument('--address', type=Path, help='people: <person>/<video>.mp4 and .txt'); p.add_argument('--folds', type=Path, help='people: the --work of scripts/fit_lips.py'); p.add_argument('--adapted', type=Path, help='people: a folder in which what `lipsync adapt` learns of each speaker is kept'); p.add_argument('--only', nargs='+', choices=['truth','undubbed',*MADE], help='people: these kinds now, the others when it is run again')
+    p.add_argument('--grid', type=Path, help='people: <person>/<video>'); p.add_argument('--address', type=Path, help='people: <person>/<video>.mp4 and .txt'); p.add_argument('--folds', type=Path, help='people: the --work of scripts/fit_lips.py'); p.add_argument('--adapted', type=Path, help='people: a folder in which what `lipsync adapt` learns of each speaker is kept'); p.add_argument('--minutes', type=float, default=0., help='people: of training of each adapted speaker')
+    p.add_argument('--only', nargs='+', choices=['truth','undubbed',*MADE], help='people: these kinds now, the others when it is run again')
     p.add_argument('--epochs', type=int, help='embedded: of training'); p.add_argument('--workers', type=int, default=os.cpu_count(), help='embedded: processes'); p.add_argument('--threads', type=int, default=1, help='of torch')
     p.add_argument('--judge', help="a sync expert that none of them met; the package's own if not given"); p.add_argument('--out', type=Path); p.add_argument('--pictures', type=Path, default=ROOT/'nbs'/'images')
     a = p.parse_args(); a.out = a.out or ROOT/'benchmarks'/'results'/('people.json' if a.what == 'people' else 'compare.json')

@@ -281,7 +281,7 @@ def _advance(self):
     self.opt.zero_grad(); loss.backward(); self.opt.step()
     keep = min(.998, (self.step+1)/(self.step+10))
     for k, v in self.net.state_dict().items(): self.mean[k].lerp_(v, 1-keep)
-    self.step += 1; self.loss = float(loss) if self.loss is None else .98*self.loss+.02*float(loss)
+    x = loss.item(); self.step += 1; self.loss = x if self.loss is None else .98*self.loss+.02*x
 
 # %% ../../nbs/60_train.adapt.ipynb #train-step-result
 def _result(self):
