@@ -134,7 +134,7 @@ def of_model(path): m = LipModel(path); return lambda c: m.predict(c['speech'], 
 
 CARD = """# lips
 
-What lips do when somebody speaks: three small networks from visemes and loudness to six measures of the mouth, the usual range of each, and how 88 points of the face move with them. `lipsync dub` uses it when no generator is given. Load it with `lipsync.dub.lips.load_lips()`.
+What lips do when somebody speaks: {nets} small networks from visemes and loudness to six measures of the mouth, the usual range of each, and how 88 points of the face move with them. `lipsync dub` uses it when no generator is given. Load it with `lipsync.dub.lips.load_lips()`.
 
 **Fitted on** {data} {params:,} weights a network. **Command** `{command}`. Created {created}, lipsync {version}.
 
@@ -182,6 +182,6 @@ def main():
     for k, v in rows.items(): print(k, v)
     save_json(a.results, dict(rows=rows, late={c['name']: c['late'] for c in clips+tests if c['late']}, usual=usual.tolist(), folds=folds, provenance=prov, seconds=round(time.time()-start)))
     line = lambda k, v: f"| {k} | {v['net']['clips']} | {v['net']['aperture']:.2f} | {v['net']['closed']:.2f} | {v['net']['jaw']:.2f} | {v['net']['width']:.2f} | {v['table']['closed']:.2f} |"
-    (a.out/'lips.md').write_text(CARD.format(data=f"{len(learn)} clips of {len(spread)} speakers of the GRID corpus ({', '.join(sorted(spread))}).", params=sum(x.numel() for x in LipNet(a.width).parameters()), command=f'python scripts/fit_lips.py --grid … --more … --address … --steps {a.steps}', created=time.strftime('%Y-%m-%d'), version=prov['lipsync'] if 'lipsync' in prov else '', grid=GRID, rows='\n'.join(line(k, v) for k,v in rows.items())))
+    (a.out/'lips.md').write_text(CARD.format(nets=a.nets, data=f"{len(learn)} clips of {len(spread)} speakers of the GRID corpus ({', '.join(sorted(spread))}).", params=sum(x.numel() for x in LipNet(a.width).parameters()), command=f'python scripts/fit_lips.py --grid … --more … --address … --steps {a.steps}', created=time.strftime('%Y-%m-%d'), version=prov['lipsync'] if 'lipsync' in prov else '', grid=GRID, rows='\n'.join(line(k, v) for k,v in rows.items())))
 
 if __name__ == '__main__': main()

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MEASURES', 'APERTURE', 'WIDTH', 'JAW', 'AT', 'AROUND', 'AHEAD', 'BEHIND', 'SEEN', 'PAUSE', 'LOUD_PAUSE', 'ROOM',
-           'lip_measures', 'Speech', 'speech_steps', 'loudness', 'hear', 'LipNet', 'lips_path', 'LipModel', 'load_lips',
-           'LipRange', 'lip_range', 'still_range', 'shut_at']
+           'EARLY', 'AFTER', 'BEFORE', 'lip_measures', 'Speech', 'speech_steps', 'loudness', 'hear', 'LipNet',
+           'lips_path', 'LipModel', 'load_lips', 'LipRange', 'lip_range', 'still_range', 'shut_at']
 
 # %% ../../nbs/45_dub.lips.ipynb #imports
 import json
@@ -213,6 +213,7 @@ def still_range(
 
 # %% ../../nbs/45_dub.lips.ipynb #shut
 PAUSE, LOUD_PAUSE, ROOM = .06, .2, .9 # Seconds from which a pause shuts the mouth, also in a loud room; share of pauses with "voice" from which it is one
+EARLY, AFTER, BEFORE = .02, .03, .02 # Seconds by which lips meet before a p, b or m is heard, shut after the last sound, and part before the first
 
 def _runs(on):
     "(start, end) in steps, of unbroken runs of true values"
@@ -223,11 +224,11 @@ def _pressed(speech, frame):
     "(start, end, ramp), seconds, of the stretches in which lips are shut"
     n, silent = len(speech.visemes), speech.visemes == SILENCE
     for a, b in _runs(speech.visemes == 0):
-        more = max(.02, (frame-(b-1-a)/HZ)/2)
-        yield a/HZ-more, (b-1)/HZ+more, .02
+        more = max(.01, (frame-(b-1-a)/HZ)/2)
+        yield a/HZ-more-EARLY, (b-1)/HZ+more-EARLY, .02
     loud = silent.any() and speech.voice[silent].mean() > ROOM
     for a, b in _runs(silent if loud else silent & ~speech.voice):
-        if (b-a)/HZ > (LOUD_PAUSE if loud else PAUSE): yield (-np.inf if a == 0 else a/HZ), (np.inf if b == n else (b-1)/HZ), .04
+        if (b-a)/HZ > (LOUD_PAUSE if loud else PAUSE): yield (-np.inf if a == 0 else a/HZ+AFTER), (np.inf if b == n else (b-1)/HZ-BEFORE), .04
 
 def shut_at(
     speech:Speech,

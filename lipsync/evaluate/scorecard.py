@@ -65,7 +65,7 @@ def sync_part(
     "LSE with the offset by the definition, with true pairs only, and what is left with another's sound"
     own, foreign = (scorer.hear(x, frames) for x in (audio, other))
     a, b, leak = lip_sync_error(v, own), lip_sync_error(v, own, padded=False), leakage(v, own, foreign)
-    return dict(lse_d=a.distance, lse_c=a.confidence, offset=a.offset, in_time=float(abs(a.offset) <= 1), at_zero=a.at_zero, lse_d_true=b.distance, lse_c_true=b.confidence, offset_true=b.offset, windows=a.windows, shifts=a.shifts, shifts_true=b.shifts,
+    return dict(lse_d=a.distance, lse_c=a.confidence, offset=a.offset, in_time=float(abs(a.offset) <= 1), at_zero=a.at_zero, lse_d_true=b.distance, lse_c_true=b.confidence, offset_true=b.offset, in_time_true=float(abs(b.offset) <= 1), windows=a.windows, shifts=a.shifts, shifts_true=b.shifts,
         lse_d_other=leak.distance, lse_c_other=leak.confidence, margin=leak.margin, survives=leak.survives)
 
 def load_scorer(
@@ -248,7 +248,7 @@ def interval(
 # %% ../../nbs/51c_evaluate.scorecard.ipynb #figures
 FIGURES = { # group.key: (name, which way is better, unit)
     'sync.lse_d': ('LSE-D', 'low', "scorer's"), 'sync.lse_c': ('LSE-C', 'high', "scorer's"), 'sync.offset': ('offset', 'zero', 'frames, + lips late'), 'sync.in_time': ('offset within a frame', 'high', 'share of videos'), 'sync.at_zero': ('distance unshifted', 'low', "scorer's"),
-    'sync.lse_d_true': ('LSE-D, true pairs', 'low', "scorer's"), 'sync.lse_c_true': ('LSE-C, true pairs', 'high', "scorer's"), 'sync.offset_true': ('offset, true pairs', 'zero', 'frames'),
+    'sync.lse_d_true': ('LSE-D, true pairs', 'low', "scorer's"), 'sync.lse_c_true': ('LSE-C, true pairs', 'high', "scorer's"), 'sync.offset_true': ('offset, true pairs', 'zero', 'frames'), 'sync.in_time_true': ('offset within a frame, true pairs', 'high', 'share of videos'),
     'sync.lse_d_other': ("LSE-D, another's sound", 'high', "scorer's"), 'sync.lse_c_other': ("LSE-C, another's sound", 'low', "scorer's"), 'sync.margin': ('margin of its own sound', 'high', "scorer's"), 'sync.survives': ('confidence that survives', 'low', 'share'),
     'shape.lmd': ('landmark distance', 'low', 'eye distances'), 'shape.lmd_motion': ('landmark distance, motion', 'low', 'eye distances'), 'shape.opening_error': ('opening error', 'low', 'eye distances'), 'shape.follows': ('opening follows', 'high', 'r'), 'shape.lag': ('lag of the opening', 'zero', 'frames, + lips late'), 'shape.jerk': ('jerk of the opening', 'one', "of the truth's"),
     'picture.psnr': ('PSNR', 'high', 'dB'), 'picture.ms_ssim': ('MS-SSIM', 'high', ''), 'picture.sharpness': ('sharpness', 'one', "of the truth's"),
