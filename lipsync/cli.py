@@ -9,7 +9,7 @@ __all__ = ['COMMANDS', 'PARTS', 'COMPUTES', 'find_command', 'parser_for', 'run',
 import argparse, difflib, importlib, inspect, logging, os, sys, types, typing, warnings
 from fastcore.docments import docments
 from . import __version__
-from .config import LipsyncError, keep_memory
+from .config import LipsyncError, busy, keep_memory, log, short_spin
 from .console import to_json
 
 # %% ../nbs/59_cli.ipynb #commands
@@ -130,7 +130,10 @@ def run(
     argv = sys.argv[1:] if argv is None else list(argv)
     _speak()
     try:
-        if word in COMPUTES: keep_memory()
+        short_spin()
+        if word in COMPUTES:
+            keep_memory()
+            if (line := busy()) and not {'-h','--help'} & set(argv): log.info(line)
         fn = find_command(word)
         args = parser_for(fn, prog or f'lipsync {word}', also).parse_args(argv)
         code = fn(**vars(args))

@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['MODEL_PRESETS', 'log', 'LipsyncError', 'Config', 'PreprocessConfig', 'ModelConfig', 'model_config', 'atomic_path',
            'only_one', 'save_json', 'load_json', 'sha256_file', 'versions', 'provenance', 'cache_dir', 'keep_memory',
-           'release_memory']
+           'release_memory', 'short_spin', 'busy']
 
 # %% ../nbs/00_config.ipynb #imports
-import contextlib, ctypes, dataclasses, functools, gc, hashlib, importlib.metadata, json, logging, os, platform, time
+import contextlib, ctypes, dataclasses, functools, gc, hashlib, importlib.metadata, json, logging, os, platform, sys, time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -223,3 +223,18 @@ def release_memory() -> bool:
     gc.collect()
     try: return bool(ctypes.CDLL('libc.so.6').malloc_trim(0))
     except (OSError, AttributeError): return False
+
+# %% ../nbs/00_config.ipynb #spin
+def short_spin() -> bool:
+    "Let OpenMP's threads spin only shortly while they wait, unless the user has said how they shall wait or torch is loaded already; was it set?"
+    if 'torch' in sys.modules or {'GOMP_SPINCOUNT','OMP_WAIT_POLICY'} & set(os.environ): return False
+    os.environ['GOMP_SPINCOUNT'] = '10000'
+    return True
+
+def busy(
+    load:float=None, # Processes that want a core; those of the last minute if not given
+    cores:int=None,  # This process's if not given
+) -> str:            # '' on a quiet machine
+    "A line that says that other work keeps the machine busy"
+    load, cores = os.getloadavg()[0] if load is None else load, cores or len(os.sched_getaffinity(0))
+    return f"this machine is busy (load {load:.1f} on {cores} cores): all will take longer" if load > .75*cores else ''

@@ -23,11 +23,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 from lipsync.config import keep_memory, model_config, provenance, save_json
 from lipsync.models.syncnet import SyncDiscriminator
-from lipsync.train.gan import generate
+from lipsync.train.gan import generate, grad_norm
 from lipsync.train.loaders import Loaders, accelerator, open_data
-from lipsync.train.losses import LaplacianLoss, VGGLoss
+from lipsync.train.losses import LaplacianLoss, VGGLoss, at_least_float32
 from lipsync.train.stages import loss_weights, stages, train_config
-from lipsync.train.steps import Figures, GANSteps, build, out_of_memory
+from lipsync.train.steps import LipSyncLearner, out_of_memory
 
 REFERENCE = dict(samples_per_s=1.36, machine='8 x H100', seq_length=75, batch_size=8)
 SMALL = dict(image_size=128, face_size=256, base_grid=4) # The smallest mouths that three scales of critic can look at; all widths as they are
@@ -79,33 +79,31 @@ def trainer(a, case, acc) -> tuple:
     "(steps, batch, stage) of a case, on its device"
     cfg, mcfg = settings(a, case)
     torch.backends.cudnn.benchmark = case.get('cudnn_benchmark', False)
-    gan = build(cfg, mcfg, acc)
-    if case.get('channels_last'): # the critic's convolutions have five dimensions, the generator's four
-        gan.g.to(memory_format=torch.channels_last); gan.d.to(memory_format=torch.channels_last_3d)
     expert, perceptual = SyncDiscriminator(mcfg).to(acc.device).eval().requires_grad_(False), (VGGLoss() if a.perceptual=='vgg16' else LaplacianLoss()).to(acc.device)
     if case.get('channels_last'): perceptual.to(memory_format=torch.channels_last)
-    t = GANSteps(gan, cfg, acc, expert, perceptual)
-    for k,o in t.opts.items(): t.opts[k] = torch.optim.Adam(o.param_groups[0]['params'], lr=o.defaults['lr'], betas=o.defaults['betas'], fused=case.get('fused', False))
-    for k in case.get('compile', ''): setattr(t, k, torch.compile(getattr(gan, k), dynamic=False)) # the penalty goes through `gan.d`, never compiled
+    t = LipSyncLearner(None, cfg, mcfg, acc, expert, perceptual); c = t.critic
+    if case.get('channels_last'): t.net.to(memory_format=torch.channels_last); c.net.to(memory_format=torch.channels_last_3d) # the critic's convolutions have five dimensions, the generator's four
+    for o in (t.opt, c.critic_opt): o.opt = torch.optim.Adam(o.opt.param_groups[0]['params'], lr=o.opt.defaults['lr'], betas=o.opt.defaults['betas'], fused=case.get('fused', False))
+    if 'g' in case.get('compile', ''): t.net.compile(dynamic=False)
+    if 'd' in case.get('compile', ''): c.seen_by = torch.compile(c.net, dynamic=False) # the penalty goes through `c.net`, never compiled
     return t, made_up(mcfg, cfg.batch_size, a.T, acc.device), stages(cfg)[-1]
 
 def kept(t, batch, stage, place) -> dict:
     "The step in which critic and generator learn, on clips that were generated once and whose graph was kept meanwhile"
-    (_, b, _, noise), = t.shares([batch])
-    fake = t._fake(0, b, noise[:,1]<0)
-    t.opts['d'].zero_grad(set_to_none=True)
-    loss, _ = t._critic_terms(stage, place, fake.detach(), b, noise[:,0])
-    t.scalers['d'].scale(loss).backward(); t._finish('d', stage, place, Figures(), [b])
-    t.opts['g'].zero_grad(set_to_none=True); t.gan.d.requires_grad_(False)
-    with t.autocast(): total, _ = t.loss(fake, b, loss_weights(t.cfg, stage, place), t.d)
-    t.scalers['g'].scale(total).backward(); t.gan.d.requires_grad_(True)
-    t._finish('g', stage, place, Figures(), [b]); t.ema.update(t.gan.g)
-    t.n += 1; t.critic_steps += 1
+    t.ready(1, stage, place); t._split((batch,)); t.seed_batch(); c, real = t.critic, batch['mouths']
+    with t.autocast(): fake = at_least_float32(t.net(*t.xb))
+    c.critic_opt.opt.zero_grad(set_to_none=True)
+    loss, _ = c.terms(fake.detach(), real, batch, torch.rand(len(real), device=real.device))
+    c.scaler().scale(loss).backward(); grad_norm(c.net); c.scaler().step(c.critic_opt.opt); c.scaler().update()
+    t.torch_opt.zero_grad(set_to_none=True); c.net.requires_grad_(False)
+    with t.autocast(): total, _ = t.loss_func.terms(fake, batch, loss_weights(t.cfg, stage, place), c.seen_by)
+    t.loss_scaler.scale(total).backward(); grad_norm(t.net); t._step(); c.net.requires_grad_(True)
+    t.averaged.after_step(); t.steps += 1; c.critic_steps += 1
     return dict(g_total=float(total.detach()))
 
 def one(t, batch, stage, keep) -> dict:
     "The step that this batch is due"
-    last = t.critic_steps%t.cfg.n_critic==t.cfg.n_critic-1
+    last = t.critic.critic_steps%t.cfg.n_critic==t.cfg.n_critic-1
     return kept(t, batch, stage, float(stage.start)) if keep and last else t.step([batch], stage, float(stage.start))
 
 # -- Its operations, counted from the shapes
@@ -127,18 +125,18 @@ def work(a) -> dict:
     alone = argparse.Namespace(device=torch.device('cpu'), num_processes=1, process_index=0)
     try:
         t, b, stage = trainer(argparse.Namespace(**vars(a) | dict(batch_size=1)), {}, alone)
-        for m in (t.gan, t.loss): m.to('meta')
+        for m in (t.net, t.critic.net, t.loss_func.terms): m.to('meta')
         b = {k: v.to('meta') for k,v in b.items()}; real = b['mouths']; fake = torch.empty_like(real)
-        alpha, gan = torch.empty(1, device='meta'), t.gan
+        alpha, g, d = torch.empty(1, device='meta'), t.net, t.critic.net
         def penalty():
             x = torch.lerp(fake, real, alpha.view(-1,1,1,1,1)).requires_grad_() # `gradient_penalty` asks for autocast, which `meta` has not
-            slope, = torch.autograd.grad(gan.d(x).score.sum(), x, create_graph=True)
+            slope, = torch.autograd.grad(d(x).score.sum(), x, create_graph=True)
             (slope.flatten(1).norm(dim=1)-1).square().mean().backward()
         def critic():
-            (gan.d(real).score.mean()-gan.d(fake).score.mean()).backward()
+            (d(real).score.mean()-d(fake).score.mean()).backward()
         def generator():
-            gan.d.requires_grad_(False); t.loss(generate(gan.g, b), b, stage.weights, gan.d)[0].backward(); gan.d.requires_grad_(True)
-        with torch.no_grad(): forward = count(lambda: generate(gan.g, b)); judge = count(lambda: gan.d(fake))
+            d.requires_grad_(False); t.loss_func.terms(generate(g, b), b, stage.weights, d)[0].backward(); d.requires_grad_(True)
+        with torch.no_grad(): forward = count(lambda: generate(g, b)); judge = count(lambda: d(fake))
         parts = dict(generate=forward, judge=judge, critic_first_order=count(critic), penalty=count(penalty), generator_step=count(generator))
         return dict(counted='from the shapes, on the device meta', **parts, cycle=a.n_critic*(forward+parts['critic_first_order']+parts['penalty'])+parts['generator_step'])
     except Exception as e: return by_models(a, e)
@@ -174,7 +172,7 @@ def cycles(a, case, acc) -> dict:
     step = lambda: one(t, batch, stage, case.get('keep'))
     started = time.perf_counter()
     def last(k): # the last `k` steps of a cycle: the critic's own, then the one with the generator
-        t.critic_steps = a.n_critic-k
+        t.critic.critic_steps = a.n_critic-k
         return [timed(acc, step) for _ in range(k)]
     for _ in range(a.warmup): last(min(2, a.n_critic))
     first = time.perf_counter()-started

@@ -74,19 +74,19 @@ def memory_gb(device='cpu') -> float:
 # %% ../../nbs/35_train.monitor.ipynb #samples
 def sample_sheet(
     real:torch.Tensor, # True mouths [N,T,3,S,S] in [-1,1]
-    fake:torch.Tensor, # Generated, the same shape
+    fake:torch.Tensor=None, # Generated, the same shape; None: the truth alone
     frames:int=8,      # Moments of each clip, evenly spread
     side:int=64,       # Largest side of a picture on the sheet, pixels
 ) -> np.ndarray:       # uint8 RGB
     "Truth above generated for each clip, `frames` moments from left to right"
     t = torch.linspace(0, real.shape[1]-1, min(frames, real.shape[1])).round().long()
-    rows = torch.stack([real[:,t], fake[:,t]], 1).detach().float().cpu().clamp(-1, 1).flatten(0, 2)
+    k = [real] if fake is None else [real, fake]; rows = torch.stack([x[:,t] for x in k], 1).detach().float().cpu().clamp(-1, 1).flatten(0, 2)
     side = min(side, real.shape[-1])
-    rows = torch.nn.functional.interpolate(rows, size=(side,side), mode='area').unflatten(0, (len(real),2,len(t)))
-    cells = torch.nn.functional.pad(rows, (1,1,1,1), value=1.)            # [N,2,t,3,h,w]
-    sheet = cells.permute(0,1,3,4,2,5).flatten(4,5)                       # [N,2,3,h,t*w]
+    rows = torch.nn.functional.interpolate(rows, size=(side,side), mode='area').unflatten(0, (len(real),len(k),len(t)))
+    cells = torch.nn.functional.pad(rows, (1,1,1,1), value=1.)            # [N,k,t,3,h,w]
+    sheet = cells.permute(0,1,3,4,2,5).flatten(4,5)                       # [N,k,3,h,t*w]
     gap = torch.ones(len(real), 3, 4, sheet.shape[-1])
-    out = torch.cat([sheet[:,0], sheet[:,1], gap], 2).permute(1,0,2,3).flatten(1,2)
+    out = torch.cat([*sheet.unbind(1), gap], 2).permute(1,0,2,3).flatten(1,2)
     return ((out.permute(1,2,0)+1)*127.5).round().byte().numpy()
 
 def save_png(path:str|Path, rgb:np.ndarray):
