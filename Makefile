@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 OUT ?= out/demo
 BIN = .venv/bin
 
-.PHONY: help env demo test test-slow bench export docs site outputs clean
+.PHONY: help env demo test test-slow bench mutants export docs site outputs clean
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 env: ## Make .venv (about 7.6 GB, kept in ~/.cache/lipsync and shared by clones)
@@ -16,6 +16,8 @@ test-slow: env ## The cells flagged slow as well
 	@$(BIN)/python scripts/house.py test --flags slow
 bench: env ## Speed and memory of every part beside its reference -> benchmarks/results/history.jsonl
 	@$(BIN)/python scripts/bench_all.py
+mutants: env ## Plant faults one at a time in a copy, and see whether the tests notice (an hour) -> benchmarks/results/mutants.json
+	@$(BIN)/python scripts/mutants.py
 export: env ## Notebooks -> lipsync/, README.md
 	@$(BIN)/nbdev_clean && $(BIN)/nbdev_export && $(BIN)/python scripts/house.py readme
 docs: env ## The docs site (needs Quarto); `make test` checks the docs without it

@@ -329,7 +329,7 @@ class Critic(Kept):
         n = self.critic_steps; self.critic_steps += 1
         self.learn.parts |= self.critic_step()
         if n >= self.warmup and (n-self.warmup)%self.every == self.every-1: self.net.requires_grad_(False); return
-        self.learn.loss = torch.tensor(self.parts['d_loss'])
+        self.learn.loss = torch.tensor(self.parts['d_loss'], dtype=torch.float32) # as fastai's recorder has its own
         raise CancelBatchException()
     def after_batch(self): self.net.requires_grad_(True)
 

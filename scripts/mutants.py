@@ -1,0 +1,95 @@
+"""Do the tests notice a wrong wire? Faults are planted one at a time in a copy of the project, and the chapters that should notice are run
+
+    make mutants                                    # all of them, about an hour of one core
+    python scripts/mutants.py penalty lambda        # those whose name contains one of these words
+    python scripts/mutants.py --list
+
+Each fault is a piece of text of a notebook that is replaced by another; the copy's modules are exported anew. It is caught when a chapter fails, and the table says in which cell.
+One that survives ends the command with 1, unless it is explained below (HARMLESS). Results also go to benchmarks/results/mutants.json.
+"""
+import argparse, json, os, re, shutil, subprocess, sys, tempfile, time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+from lipsync.config import provenance, save_json
+
+# name: (notebook, text, what it becomes, chapters that should notice)
+MUTANTS = {
+    'critic trained in the wrong direction':    ('36b_train.steps', "lambda real, fake: critic_loss(real, fake,", "lambda real, fake: critic_loss(fake, real,", ['36b_train.steps']),
+    'penalty subtracted':                       ('36b_train.steps', "return lam*gp, dict(", "return -lam*gp, dict(", ['36b_train.steps']),
+    'penalty forgotten':                        ('36b_train.steps', "return lam*gp, dict(", "return 0*gp, dict(", ['36b_train.steps']),
+    'lambda of another stage':                  ('36b_train.steps', "learn.stage.start, cfg.gp_clock", "0, cfg.gp_clock", ['36b_train.steps','39_train.learner']),
+    'generator learns at the wrong steps':      ('35c_train.core', "%self.every == self.every-1", "%self.every == 0", ['36b_train.steps']),
+    'warm-up of the critic ignored':            ('35c_train.core', "if n >= self.warmup and", "if", ['36b_train.steps']),
+    'fake keeps its graph for the critic':      ('35c_train.core', "with torch.no_grad(), self.autocast(): return at_least_float32(self.model(*self.held[i][0]))", "with self.autocast(): return at_least_float32(self.model(*self.held[i][0]))", ['35c_train.core','36b_train.steps']),
+    'critic goes on learning in the other step':('35c_train.core', "self.net.requires_grad_(False); return", "return", ['35c_train.core','36b_train.steps']),
+    'share of a batch forgotten':               ('35c_train.core', "self.loss_grad*self.share if self.share < 1 else self.loss_grad", "self.loss_grad", ['35c_train.core']),
+    'gradients not clipped':                    ('35c_train.core', "norm = grad_norm(self.model, self.clip)\n", "norm = grad_norm(self.model, 0.)\n", ['35c_train.core']),
+    'average not used in validation':           ('35c_train.core', "self.trained, self.learn.model = self.model, self.ema.module", "self.trained, self.learn.model = self.model, self.model", ['35c_train.core']),
+    'average follows the other way round':      ('32_train.gan', "w = 1-min(self.decay,", "w = min(self.decay,", ['32_train.gan','35c_train.core']),
+    'best epoch is the worst':                  ('35c_train.core', "if score >= self.best['score']", "if score <= self.best['score'] or 'weights' not in self.best", ['35c_train.core','37_train.expert']),
+    'optimizer not restored':                   ('35c_train.core', "load_optimizer(self.torch_opt, s['opt'], path); ", "", ['35c_train.core']),
+    'resume repeats a batch':                   ('35c_train.core', "self.learn.consumed += n; self.learn.held", "self.learn.consumed += n*(self.steps != 4); self.learn.held", ['35c_train.core']),
+    'penalty on the true clips only':           ('32_train.gan', "torch.lerp(fake, real, alpha", "torch.lerp(real, real, alpha", ['32_train.gan']),
+    'gradients summed over processes':          ('32_train.gan', "for g in gs]), 'mean')", "for g in gs]), 'sum')", ['32_train.gan','92_runs_killed']),
+    'sampler ignores the epoch':                ('34_train.checkpoints', "self.seed*1_000_003+self.epoch", "self.seed*1_000_003", ['34_train.checkpoints']),
+    'stage one epoch late':                     ('33_train.stages', "if epoch<s.end)", "if epoch<=s.end)", ['33_train.stages']),
+    'perceptual loss at once':                  ('33_train.stages', "w*warm if k=='perceptual' else w", "w", ['33_train.stages']),
+    'early stage never ends':                   ('33_train.stages', "e-(s.end-epoch-1)", "e", ['33_train.stages']),
+    'audio not frozen':                         ('36b_train.steps', "part.requires_grad_(n not in stage.frozen)", "part.requires_grad_(True)", ['39_train.learner']),
+    'adversarial term with the wrong sign':     ('30_train.losses', "return -fake.mean()", "return fake.mean()", ['30_train.losses','36b_train.steps']),
+    'visemes hidden of the wrong clips':        ('36b_train.steps', "noise[:,1] < self.hidden)", "noise[:,1] > self.hidden)", ['36b_train.steps']),
+    'validation clips in training':             ('36_train.loaders', "LipSyncDataset(Path(data_dir)/part, train=part=='train'", "LipSyncDataset(Path(data_dir)/'val', train=part=='train'", ['36_train.loaders']),
+    'colours in another order':                 ('01_media', "f.reformat(format='rgb24', src", "f.reformat(format='bgr24', src", ['01_media']),
+    'closures the other way round':             ('45_dub.lips', "*(1-shut), self.widest)", "*shut, self.widest)", ['45_dub.lips']),
+    'lips late by two frames':                  ('45_dub.lips', "speech.at(np.arange(lo, hi)/25+phase)", "speech.at(np.arange(lo, hi)/25+phase-.08)", ['45_dub.lips']),
+    'path prefers what fits worst':             ('47_dub.bank', "back = total.argmin(0)", "back = total.argmax(0)", ['47_dub.bank']),
+    'predictor learns without variety':         ('38_train.predictor', "self.held[i] = ((vary(", "self.held[i] = ((vary(0*", ['38_train.predictor']),
+}
+HARMLESS = {} # name: why a survivor is no fault
+
+def copy_to(out:Path):
+    "The project without what it made"
+    for f in subprocess.run(['git', 'ls-files'], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
+        if (ROOT/f).exists(): (out/f).parent.mkdir(parents=True, exist_ok=True); shutil.copyfile(ROOT/f, out/f)
+    if (ROOT.parent/'shared').exists() and not (out.parent/'shared').exists(): (out.parent/'shared').symlink_to(ROOT.parent/'shared')
+
+def plant(out:Path, name:str, old:str, new:str):
+    "Replace a text in the cells of a notebook that are exported; it has to be there once"
+    p = out/'nbs'/f'{name}.ipynb'; nb = json.loads(p.read_text()); n = 0
+    for c in nb['cells']:
+        s = ''.join(c['source'])
+        if c['cell_type'] == 'code' and s.startswith('#| export') and old in s: n += s.count(old); c['source'] = s.replace(old, new).splitlines(keepends=True)
+    if not n: raise SystemExit(f"{name}: no such text any more: {old}")
+    p.write_text(json.dumps(nb, indent=1, ensure_ascii=False)+'\n')
+
+def run_chapter(out:Path, name:str, env:dict) -> str: # '' when it passes, else the id of the cell that failed
+    p = subprocess.run([str(Path(sys.executable).parent/'nbdev_test'), '--path', f'nbs/{name}.ipynb', '--n_workers', '0'], cwd=out, env=env, capture_output=True, text=True, timeout=1500)
+    if not p.returncode: return ''
+    m = re.search(r'Executing Cell #(\d+)', p.stdout+p.stderr)
+    cells = json.loads((out/'nbs'/f'{name}.ipynb').read_text())['cells']
+    return f"{name.split('_')[0]}:{cells[int(m[1])-1]['id']}" if m and int(m[1]) <= len(cells) else f"{name.split('_')[0]}: import"
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('words', nargs='*'); p.add_argument('--list', action='store_true')
+    a = p.parse_args(); chosen = {k: v for k,v in MUTANTS.items() if not a.words or any(w in k for w in a.words)}
+    if a.list: print(*chosen, sep='\n'); return
+    rows = []
+    with tempfile.TemporaryDirectory() as d:
+        out = Path(d)/'project'; copy_to(out)
+        env = dict(os.environ, PYTHONPATH=str(out), OMP_NUM_THREADS='1', GOMP_SPINCOUNT='10000', CUDA_VISIBLE_DEVICES='', PYTHONWARNINGS='ignore')
+        for name, (nb, old, new, chapters) in chosen.items():
+            before = {f: (out/f).read_text() for f in (f'nbs/{nb}.ipynb',)}; start = time.time()
+            plant(out, nb, old, new); subprocess.run([str(Path(sys.executable).parent/'nbdev_export')], cwd=out, env=env, check=True, capture_output=True)
+            caught = next((c for ch in chapters if (c := run_chapter(out, ch, env))), '')
+            for f, t in before.items(): (out/f).write_text(t)
+            rows.append(dict(fault=name, notebook=nb, caught=caught, chapters=chapters, seconds=round(time.time()-start)))
+            print(f"{name:44} {'caught by '+caught if caught else 'harmless: '+HARMLESS[name] if name in HARMLESS else 'SURVIVED '+', '.join(chapters)}  ({rows[-1]['seconds']} s)", flush=True)
+    left = [r['fault'] for r in rows if not r['caught'] and r['fault'] not in HARMLESS]
+    print(f"{len(rows)} faults, {sum(bool(r['caught']) for r in rows)} caught, {len(left)} survived")
+    if not a.words: save_json(ROOT/'benchmarks'/'results'/'mutants.json', dict(rows=rows, harmless=HARMLESS, provenance=provenance()))
+    return 1 if left else 0
+
+if __name__ == '__main__': sys.exit(main())
