@@ -17,7 +17,7 @@ from ..config import MODEL_PRESETS, LipsyncError, ModelConfig, atomic_path, log
 from ..data.dataset import Places
 from ..models.hub import from_pretrained, is_address
 from ..models.lipsync import CompleteLipSyncModel
-from .stages import TrainConfig
+from .stages import SETTINGS
 
 # %% ../../nbs/34_train.checkpoints.ipynb #sampler
 class ResumableSampler(Places):
@@ -97,7 +97,7 @@ def _from_older(s:dict) -> dict:
     model = (MODEL_PRESETS[preset].to_dict() if preset else {}) | {k: found[k] for k in sorted(known(ModelConfig) & set(found))}
     return s | dict(epoch=int(s['epoch'])+1, generator_state=bare(s['generator_state']), discriminator_state=bare(s['discriminator_state']),
         best_val_loss=best if isinstance(best, dict) else {} if best is None else {s['stage']: float(best)},
-        config=dict(model=model, train={k: found[k] for k in sorted(known(TrainConfig) & set(found))}))
+        config=dict(model=model, train={k: found[k] for k in sorted({*SETTINGS,'model','seed'} & set(found))}))
 
 # %% ../../nbs/34_train.checkpoints.ipynb #open-zip
 def _open(path:Path, whole:bool) -> dict:

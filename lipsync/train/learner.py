@@ -27,7 +27,7 @@ from .losses import at_least_float32, perceptual_loss
 from .metrics import Means, make_fid, make_lmd, psnr, sharpness, similarity
 from .monitor import Board, History, attention_map, memory_gb, sample_sheet, save_clip, save_png, side_by_side, summary
 from .runs import write_report
-from .stages import TRAIN_PRESETS, TrainConfig, check_config, parse_settings, stages, train_config
+from .stages import SETTINGS, TrainConfig, check_config, parse_settings, stages, train_config
 from .steps import LipSyncLearner
 
 # %% ../../nbs/39_train.learner.ipynb #dls
@@ -224,7 +224,7 @@ def restore(learn:LipSyncLearner, folder:Path, resume:str) -> bool:
     learn.restore(state, path)
     if learn.acc.is_main_process:
         print(f"resuming {folder}: epoch {learn.first_epoch+1}, {learn.consumed} sequences into it, step {learn.steps}", flush=True)
-        if diff := differences(state['config'].get('train', {}), learn.cfg.to_dict()): log.info("settings that differ from the checkpoint's: %s", '; '.join(diff))
+        if diff := differences(TrainConfig.from_dict(state['config'].get('train', {}), strict=False).flat(), learn.cfg.flat()): log.info("settings that differ from the checkpoint's: %s", '; '.join(diff))
     return True
 
 # %% ../../nbs/39_train.learner.ipynb #fit-datasets
@@ -328,7 +328,7 @@ def train(
     checkpointing:bool=False,    # Recompute the decoder's activations in backward: less memory
     compile:bool=False,          # torch.compile for all but the penalty (a minute more at the start)
     patience:int=None,           # Epochs without a better val/total that end a stage early
-    set:str='',                  # Any other setting by name, as in --set w_temporal=1,grad_clip=5 (all names: lipsync.train.stages.TrainConfig)
+    set:str='',                  # Any other setting by name, as in --set loss.w_temporal=1,optim.grad_clip=5 (all names: lipsync.train.stages.TrainConfig)
     use_wandb:bool=False,        # The same as --wandb online
     wandb:Literal['off','offline','online']='off', # Send figures, samples and clips to Weights & Biases
     run_name:str=None,           # Name of the run there
@@ -337,7 +337,7 @@ def train(
     cpu:bool=False,              # Stay off the GPU
 ):
     "Train the generator in three stages, the sync expert before; the same command again goes on where it was left. What is not given is as the preset has it"
-    given = {k: v for k,v in locals().items() if k in TrainConfig.__dataclass_fields__ and k!='epochs'}
+    given = {k: v for k,v in locals().items() if k in {*SETTINGS, 'seed'} and k!='epochs'}
     cfg = train_config(preset, epochs, **given | parse_settings(set))
     mcfg = model_config(cfg.model, use_sparse_attention=use_sparse_attention)
     best = fit(cfg, data_dir, checkpoint_dir, mcfg, resume, cpu, dict(mode='online' if use_wandb and wandb=='off' else wandb, name=run_name))

@@ -10,13 +10,13 @@ __all__ = ['PAIR', 'IN_SYNC', 'MOMENT', 'STRONG', 'SLOPE', 'WEAK', 'DETAIL', 'GF
 
 # %% ../../nbs/35b_train.runs.ipynb #imports
 import json as jsonlib, math, os, time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
 from ..config import LipsyncError
 from ..console import emit, fmt_time, plural, show_table
 from ..report import Page, plot_history
-from .stages import TRAIN_PRESETS, TrainConfig, stages
+from .stages import SETTINGS, TRAIN_PRESETS, TrainConfig, stages
 
 # %% ../../nbs/35b_train.runs.ipynb #read
 def _rows(path) -> tuple:
@@ -43,8 +43,7 @@ def settings(
 ) -> TrainConfig:
     "The run's settings; what it does not say, or an older version called otherwise, has the default"
     d = config.to_dict() if isinstance(config, TrainConfig) else (config or {}).get('train', config or {})
-    known = {f.name for f in fields(TrainConfig)}
-    return TrainConfig.from_dict({k: v for k,v in d.items() if k in known})
+    return TrainConfig.from_dict(d, strict=False)
 
 # %% ../../nbs/35b_train.runs.ipynb #run
 @dataclass
@@ -387,8 +386,10 @@ def _pictures(page:Page, folder:Path):
 # %% ../../nbs/35b_train.runs.ipynb #tables
 def changed(config:dict) -> list:
     "Settings in config.json that differ from the preset's, one dict each"
-    cfg, said = settings(config), config.get('train', {}); preset = TRAIN_PRESETS.get(cfg.model, TRAIN_PRESETS['base']).to_dict()
-    return [dict(setting=k, here=str(v), preset=str(preset[k])) for k,v in cfg.to_dict().items() if k in said and v!=preset[k]]
+    cfg = settings(config); preset = TRAIN_PRESETS.get(cfg.model, TRAIN_PRESETS['base']).flat(); said = config.get('train', {})
+    given = {k for k,v in said.items() if not isinstance(v, dict)} | {f'{g}.{k}' for g,v in said.items() if isinstance(v, dict) for k in v}
+    short = {f'{g}.{n}': k for k,(g,n) in SETTINGS.items()} # older runs name them so
+    return [dict(setting=k, here=str(v), preset=str(preset[k])) for k,v in cfg.flat().items() if {k, short.get(k, k)} & given and v!=preset[k]]
 
 def _tables(page:Page, run:RunFolder):
     "Cost, settings, machine"
