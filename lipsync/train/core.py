@@ -172,6 +172,7 @@ def _do_fit(self:RunLearner):
         self._with_events(self._do_epoch, 'epoch', CancelEpochException)
         self.first_epoch = self.epoch+1
 
+# %% ../../nbs/35c_train.core.ipynb #loop-pass
 @patch
 def _pass(self:RunLearner):
     "Prediction and loss of what is in `xb` and `yb`, with their events"

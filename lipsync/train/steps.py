@@ -175,21 +175,16 @@ def restore(self:LipSyncLearner,
 
 # %% ../../nbs/36b_train.steps.ipynb #step
 @patch
-def ready(self:LipSyncLearner, n:int, stage:Stage, place:float):
-    "Be at a place of a run, for a step of `n` batches"
-    if not hasattr(self, 'train_iter'): self.n_epoch = 1; self.opt.set_hypers(lr=self.lr); self('before_fit')
-    self.at, self.epoch, self.training, self.n_iter, self.accumulate = place, int(place), True, n, n
-    self.held, self.waited, self.idle_since = [], 0., time.time()
-    self.net.train(); self.stage_schedule.go_to(stage)
-
-@patch
 def step(self:LipSyncLearner,
     batches:list,  # Batches of this step
     stage:Stage,
     place:float,   # Place in the run, epochs
 ) -> dict:         # Figures as floats, under the names of the history
     "All that these batches are due"
-    self.ready(len(batches), stage, place)
+    if not hasattr(self, 'train_iter'): self.n_epoch = 1; self.opt.set_hypers(lr=self.lr); self('before_fit')
+    self.at, self.epoch, self.training, self.n_iter, self.accumulate = place, int(place), True, len(batches), len(batches)
+    self.held, self.waited, self.idle_since = [], 0., time.time()
+    self.net.train(); self.stage_schedule.go_to(stage)
     for i,b in enumerate(batches): self.one_batch(i, (b,))
     return {k: v for k,v in self.parts.items() if k not in ('samples_per_sec','loader_share')}
 
