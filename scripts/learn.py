@@ -28,7 +28,7 @@ from lipsync.train.loaders import accelerator, open_data
 from lipsync.train.losses import in_sync_loss
 from lipsync.train.metrics import psnr
 from lipsync.train.monitor import read_history
-from lipsync.train.stages import stages, train_config
+from lipsync.train.stages import SETTINGS, stages, train_config
 from torch.utils.data import DataLoader, default_collate
 
 BASE_AT = {256: {}, 128: dict(image_size=128, face_size=256, mouth_channels=(128,64,64,32)), 64: dict(image_size=64, face_size=128, mouth_channels=(128,64,64), disc_scales=2)}
@@ -61,7 +61,7 @@ def overfit(clip:Path, out:Path, size:int, epochs:int, lr:float) -> dict:
     model, clip = load_generator(out/'run'/'last.pt')[0], LipSyncDataset(out/'data'/'val', train=False, seq_length=75, image_size=mcfg.image_size, face_size=mcfg.face_size)
     b = default_collate([clip[0]])
     return dict(size=size, params=n_params(model), lips=lips_compared(model, b), steps=h[-1]['step'], frames=len(data[0])*cfg.seq_length, psnr=rows[-1]['val/psnr'], l1=rows[-1]['val/l1'], sharpness=rows[-1]['val/sharpness'],
-        seconds=sum(r['seconds'] for r in h), curve=[(r['step'], r['val/psnr']) for r in rows], train=cfg.to_dict(), device=str(acc.device))
+        seconds=sum(r['seconds'] for r in h), curve=[(r['step'], r['val/psnr']) for r in rows], train={k: getattr(cfg, k) for k in SETTINGS}, device=str(acc.device))
 
 @torch.no_grad()
 def judged(model, expert, clips) -> dict:
@@ -97,7 +97,7 @@ def three_stages(data_dir:Path, person:str, out:Path, epochs:int, preset:str='ba
     of = {s.name: load_generator(run/f'best_model_{s.name}.pt')[0] for s in stages(cfg)}
     return dict(preset=preset, person=person, train_clips=len(list((out/'data'/'train').glob('*.parquet'))), val_clips=len(clips), expert=dict(expert.meta), history=read_history(run), sync_history=[{k: v for k,v in r.items()} for r in read_history(run/'sync_history.jsonl')],
         seconds=sum(r['seconds'] for r in [*read_history(run), *read_history(run/'sync_history.jsonl')]),
-        judged={k: judged(g, expert, clips) for k,g in of.items()}, judged_by_another={k: judged(g, judge, clips) for k,g in of.items()}, judge=dict(judge.meta), train=cfg.to_dict(), model=mcfg.to_dict(), device=str(acc.device))
+        judged={k: judged(g, expert, clips) for k,g in of.items()}, judged_by_another={k: judged(g, judge, clips) for k,g in of.items()}, judge=dict(judge.meta), train={k: getattr(cfg, k) for k in SETTINGS}, model=mcfg.to_dict(), device=str(acc.device))
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
