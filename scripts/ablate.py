@@ -27,7 +27,8 @@ from lipsync.train.loaders import accelerator, open_data
 from lipsync.train.losses import laplacian_pyramid
 from lipsync.train.metrics import psnr
 from lipsync.train.monitor import sample_sheet, save_png
-from lipsync.train.predictor import SoundDataset, fit_predictor, load_predictor
+from lipsync.models.predictor import load_predictor
+from lipsync.train.predictor import SoundDataset, fit_predictor
 from lipsync.train.stages import train_config
 from lipsync.train.steps import build
 from torch.utils.data import DataLoader, default_collate

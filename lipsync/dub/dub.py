@@ -32,7 +32,7 @@ from ..models.fast import optimise
 from ..models.hub import is_address
 from ..models.stream import Streamer
 from ..train.checkpoints import load_generator
-from ..train.predictor import load_predictor
+from ..models.predictor import load_predictor
 
 # %% ../../nbs/41_dub.dub.ipynb #source
 class Video:

@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['MOST_SECONDS', 'GAP', 'AWAY', 'DRAWN', 'STATE', 'SHARP', 'SHOWN', 'Clip', 'Reel', 'load_footage', 'Processed',
            'load_processed', 'without', 'learn_person', 'Samples', 'candidates', 'draw_samples', 'refine_loss',
-           'batch_of', 'Training', 'train_refiner', 'Replay', 'compare', 'seen_as', 'heard_as', 'clip_sounds',
-           'judge_refiner', 'verdict_rows', 'held_out', 'eye_pixels', 'enlarged', 'sheet', 'adapt']
+           'batch_of', 'Drawn', 'refiner_learner', 'refiner_of', 'Budget', 'go_on', 'train_refiner', 'Replay',
+           'compare', 'seen_as', 'heard_as', 'clip_sounds', 'judge_refiner', 'verdict_rows', 'held_out', 'eye_pixels',
+           'enlarged', 'sheet', 'adapt']
 
 # %% ../../nbs/60_train.adapt.ipynb #imports
 import hashlib, math, tempfile, time
@@ -15,6 +16,8 @@ from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 import cv2, numpy as np, torch, torch.nn.functional as F
+from fastai.callback.core import CancelFitException
+from torch import nn
 from tqdm import tqdm
 from .. import __version__
 from ..config import LipsyncError, atomic_path, log, only_one, provenance, save_json, sha256_file
@@ -36,6 +39,8 @@ from ..evaluate.measures import MouthTrack, closure_rate, follow
 from ..evaluate.scorecard import interval
 from ..media import NoAudio
 from ..report import Page
+from .core import Averaged, Finite, Keep, Kept, LearningRate, RunLearner, ShareGradients, adam
+from .loaders import accelerator
 from .losses import laplacian_pyramid
 
 # %% ../../nbs/60_train.adapt.ipynb #clip
@@ -256,84 +261,95 @@ def batch_of(
     return tuple(x.to(device) for x in (torch.cat([drawn, maps[:,:2]*2-1], 1), torch.from_numpy(s.about[k]), drawn, true, maps))
 
 # %% ../../nbs/60_train.adapt.ipynb #batch-training
-class Training:
-    "A refiner on its way"
-    def __init__(self,
-        s:Samples,     # From `draw_samples`
-        size:int,      # Their side, pixels
-        seed:int=0,    # Of weights and order
-        device='cpu', # Or cuda
-        lr:float=1e-3, # Of Adam, after 50 steps
-    ):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed); self.net = Refiner(size)
-        self.net.mean.copy_(torch.from_numpy(s.about.mean(0))); self.net.std.copy_(torch.from_numpy(s.about.std(0)+1e-3)); self.net.to(device)
-        self.s, self.seed, self.device, self.lr, self.step, self.seconds, self.loss = s, seed, device, lr, 0, 0., None
-        self.mean = {k: v.clone() for k,v in self.net.state_dict().items()}
-        self.opt = torch.optim.Adam(self.net.parameters(), lr=lr, betas=(.9,.99))
+class Drawn:
+    "Batches of samples without end, for a learner; an epoch is `n` steps of 8"
+    n_inp, valid, sampler = 4, [], SimpleNamespace(total=50*8)
+    def __init__(self, s:Samples, seed:int=0, device='cpu'): self.s, self.seed, self.device, self.train, self.step = s, seed, torch.device(device), self, 0
+    def start(self, epoch:int, consumed:int=0): self.step = 50*epoch+consumed//8
+    def __len__(self): return 50-self.step%50
+    def __getitem__(self, i): return (self.train, self.valid)[i]
+    def __iter__(self):
+        for k in range(self.step, self.step+len(self)):
+            x, about, drawn, true, maps = batch_of(self.s, self.seed, k, device=self.device)
+            yield x, about, drawn, maps, true, maps
+
+class _Corrects(nn.Module):
+    "A refiner, and what it was asked to correct"
+    def __init__(self, net): super().__init__(); self.net = net
+    def forward(self, x, about, drawn, maps): return drawn+self.net(x, about)*maps[:,2:]
 
 # %% ../../nbs/60_train.adapt.ipynb #train-step
-def _advance(self):
-    "One step"
-    for g in self.opt.param_groups: g['lr'] = self.lr*min(1, (self.step+1)/50)
-    x, about, drawn, true, maps = batch_of(self.s, self.seed, self.step, device=self.device)
-    loss = refine_loss(drawn+self.net(x, about)*maps[:,2:], true, maps)
-    self.opt.zero_grad(); loss.backward(); self.opt.step()
-    keep = min(.998, (self.step+1)/(self.step+10))
-    for k, v in self.net.state_dict().items(): self.mean[k].lerp_(v, 1-keep)
-    x = loss.item(); self.step += 1; self.loss = x if self.loss is None else .98*self.loss+.02*x
+def refiner_learner(
+    s:Samples,            # From `draw_samples`
+    size:int,             # Their side, pixels
+    seed:int=0,           # Of weights and order
+    device:str='cpu',     # Or cuda
+    lr:float=1e-3,        # Of Adam, after 50 steps
+    cbs=(), path='.',
+) -> RunLearner:
+    "The learner of a refiner"
+    with torch.random.fork_rng(devices=[]): torch.manual_seed(seed); net = Refiner(size)
+    net.mean.copy_(torch.from_numpy(s.about.mean(0))); net.std.copy_(torch.from_numpy(s.about.std(0)+1e-3))
+    warm = LearningRate(lambda at: lr*min(1, at+.02)) # over the first epoch
+    learn = RunLearner(Drawn(s, seed, device), _Corrects(net), refine_loss, adam(lr, (.9,.99)), accelerator(cpu=str(device) == 'cpu'), seed, 'refiner', cbs=[warm, ShareGradients(), Finite(), Averaged(.998), *cbs], path=path)
+    learn.logger = lambda *a: None; learn.averaged.before_fit()
+    return learn
 
 # %% ../../nbs/60_train.adapt.ipynb #train-step-result
-def _result(self):
-    "The refiner with averaged weights, in eval mode, on the CPU"
-    net = Refiner(self.net.size, self.net.widths); net.load_state_dict({k: v.cpu() for k,v in self.mean.items()})
+def refiner_of(learn:RunLearner) -> Refiner: # In eval mode, on the CPU
+    "The refiner with averaged weights"
+    now = learn.averaged.ema.module.net; net = Refiner(now.size, now.widths); net.load_state_dict({k: v.cpu() for k,v in now.state_dict().items()})
     return net.eval()
-
-Training.advance, Training.result = _advance, _result
 
 # %% ../../nbs/60_train.adapt.ipynb #train-state
 STATE = 'training.state' # Its name in the folder's `work`
 
-def _save_state(self, path, key):
-    "Write everything that is needed to go on, atomically"
-    now = dict(net=self.net.state_dict(), mean=self.mean, opt=self.opt.state_dict(), step=self.step, seconds=self.seconds, loss=self.loss)
-    with atomic_path(path) as f: torch.save(dict(kind='lipsync-adapt', key=key, **now), f)
+class Budget(Kept):
+    "Ends training when the time or the steps that were granted are used up, all runs together; writes the state now and then, and shows a bar"
+    order = 90
+    def __init__(self, keep:Keep, key:str, minutes:float=0., steps:int=None, every:float=20.): super().__init__(); self.keep, self.key, self.limit, self.by_steps, self.every, self.seconds = keep, key, steps if steps is not None else round(60*minutes), steps is not None, every, 0.
+    def state(self): return dict(key=self.key, seconds=self.seconds)
+    def restore(self, s, path='checkpoint'): self.seconds = s['seconds']
+    def used(self): return self.learn.steps if self.by_steps else self.seconds
+    def before_fit(self):
+        self.bar = tqdm(total=self.limit, initial=min(int(self.used()), self.limit), desc='learning', bar_format='{desc}{percentage:3.0f}%|{bar:20}|{postfix} [{elapsed}<{remaining}]')
+        self.saved = self.began = time.monotonic()
+        if self.used() >= self.limit: raise CancelFitException()
+    def after_batch(self):
+        if not self.training: return
+        now = time.monotonic(); self.seconds += now-self.began; self.began = now
+        self.bar.set_postfix_str(f"step {self.steps:,}, loss {float(self.smooth_loss):.4f}", refresh=False); self.bar.update(min(int(self.used()), self.limit)-self.bar.n)
+        if now-self.saved > self.every: self.keep.write(); self.saved = now
+        if self.used() >= self.limit: raise CancelFitException()
 
 # %% ../../nbs/60_train.adapt.ipynb #train-state-load-state
-def _load_state(self, path, key):
+def go_on(learn:RunLearner, path:Path, key:str) -> bool:
     "Go on from a state of the same footage and seed; False, and a word, where there is none"
     if not Path(path).is_file(): return False
     try:
         s = torch.load(path, map_location='cpu', weights_only=True)
-        if s.get('kind') != 'lipsync-adapt': raise ValueError('is another kind of file')
-        if s['key'] != key: log.info("what was learned before is of other footage or another seed: beginning anew"); return False
-        self.net.load_state_dict(s['net']); self.opt.load_state_dict(s['opt']); self.mean = {k: v.to(self.device) for k,v in s['mean'].items()}
-        self.step, self.seconds, self.loss = s['step'], s['seconds'], s['loss']
+        if s['callbacks']['budget']['key'] != key: log.info("what was learned before is of other footage or another seed: beginning anew"); return False
+        learn.restore(s, path)
         return True
     except Exception as e: # bytes that are not what they were can raise anything
         log.warning(f"{path}: not usable ({(str(e) or type(e).__name__).splitlines()[0][:80]}), beginning anew"); return False
 
-Training.save, Training.load = _save_state, _load_state
-
 # %% ../../nbs/60_train.adapt.ipynb #train-run
 def train_refiner(
-    t:Training,
+    learn:RunLearner,         # From `refiner_learner`
     path:Path, key:str,       # State file; what it must be of
     minutes:float=0.,         # Of training, all runs together
     steps:int=None,           # Or so many steps, all runs together
     every:float=20.,          # Seconds between two states
-):
+) -> float:                   # Seconds of training, all runs together
     "Train until the time or the steps are used up; a state is written now and then, and when it is interrupted"
-    if t.load(path, key): log.info(f"going on from step {t.step:,}, after {fmt_time(t.seconds)}")
-    total = steps if steps is not None else round(60*minutes); at = lambda: t.step if steps is not None else t.seconds
-    bar = tqdm(total=total, initial=min(int(at()), total), desc='learning', bar_format='{desc}{percentage:3.0f}%|{bar:20}|{postfix} [{elapsed}<{remaining}]')
-    saved = time.monotonic()
-    try:
-        while at() < total:
-            start = time.monotonic(); t.advance(); t.seconds += time.monotonic()-start
-            bar.set_postfix_str(f"step {t.step:,}, loss {t.loss:.4f}", refresh=False); bar.update(min(int(at()), total)-bar.n)
-            if time.monotonic()-saved > every: t.save(path, key); saved = time.monotonic()
-    finally: bar.close(); t.save(path, key)
+    keep = Keep(path, 10**9); budget = Budget(keep, key, minutes, steps, every); keep.after_epoch = lambda: None # `Budget` says when
+    learn.add_cbs([keep, budget])
+    if go_on(learn, path, key): log.info(f"going on from step {learn.steps:,}, after {fmt_time(budget.seconds)}")
+    learn.epoch = learn.first_epoch
+    try: learn.fit(10**6, whole=True)
+    finally: budget.bar.close(); keep.write(); learn.remove_cbs([keep, budget])
+    return budget.seconds
 
 # %% ../../nbs/60_train.adapt.ipynb #replay
 class Replay(Performance):
@@ -506,11 +522,11 @@ def _shown(reel, held, n=6):
 def _refined(reel, out, minutes, steps, seed, device, rep):
     "Train and judge a refiner; what is told of it goes into `rep`"
     held = held_out(reel.track, fps=reel.fps); person = learn_person(reel, held)
-    size = refiner_size(eye_pixels(reel.track)); t = Training(draw_samples(reel, person, held, size, seed), size, seed, device)
-    train_refiner(t, out/'work'/STATE, _key(reel, seed, size), minutes, steps)
-    film, net, show = _Film(reel.track), t.result(), _shown(reel, held)
+    size = refiner_size(eye_pixels(reel.track)); learn = refiner_learner(draw_samples(reel, person, held, size, seed), size, seed, device, path=out/'work')
+    took = train_refiner(learn, out/'work'/STATE, _key(reel, seed, size), minutes, steps)
+    film, net, show = _Film(reel.track), refiner_of(learn), _shown(reel, held)
     rep |= judge_refiner(reel, held, person, net, show)
-    rep |= dict(steps=t.step, minutes=round(t.seconds/60, 2), size=size, held_seconds=round(held.sum()/reel.fps, 2))
+    rep |= dict(steps=learn.steps, minutes=round(took/60, 2), size=size, held_seconds=round(held.sum()/reel.fps, 2))
     rep['refiner_sha256'] = sha256_file(save_refiner(out, net)); read = reel.reader()
     return [(read(i), *show[i], film.points(i)) for i in show]
 

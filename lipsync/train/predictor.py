@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['GUESSED', 'LENGTH', 'SoundDataset', 'count', 'per_class', 'figures', 'predictor_counts', 'PredictorLearner',
-           'VarySound', 'predictor_learner', 'fit_predictor', 'load_predictor', 'train_visemes']
+           'VarySound', 'predictor_learner', 'fit_predictor', 'train_visemes']
 
 # %% ../../nbs/38_train.predictor.ipynb #imports
 import math
@@ -14,12 +14,12 @@ import torch
 from accelerate import Accelerator
 from fastai.callback.core import Callback
 from torch.utils.data import Dataset
-from ..config import LipsyncError, ModelConfig, log, model_config, provenance
+from ..config import LipsyncError, ModelConfig, model_config, provenance
 from ..data.dataset import FrameCache
 from ..data.store import build_index, read_meta, read_rows
 from ..data.visemes import SILENCE
-from ..models.lipsync import load_model, model_header, save_model
-from ..models.predictor import CLOSED, VisemePredictor, predictor_loss, vary
+from ..models.lipsync import model_header, save_model
+from ..models.predictor import CLOSED, VisemePredictor, load_predictor, predictor_loss, vary
 from .core import Best, Finite, Journal, Keep, LearningRate, RunLearner, ShareGradients, adam
 from .loaders import Loaders, accelerator, check_data, seed_for
 from .stages import TrainConfig, train_config
@@ -147,18 +147,6 @@ def fit_predictor(
     return out
 
 def _line(row, epochs): return f"visemes {row['epoch']+1}/{epochs}  loss {row['loss']:.3f}  held-out accuracy {row['accuracy']:.3f}, speech {row['speech']:.3f}  {row['seconds']:.0f} s"
-
-# %% ../../nbs/38_train.predictor.ipynb #load
-def load_predictor(
-    folder:str|Path,  # Run folder, or its `visemes.safetensors`
-    device:str='cpu',
-) -> VisemePredictor: # In eval mode; `.meta` has its figures on held-out clips
-    "The run's viseme predictor; the log says so when it is a poor one"
-    path = Path(folder)
-    m = load_model(path if path.suffix=='.safetensors' else path/'visemes.safetensors', VisemePredictor, device)
-    s = m.meta.get('speech', float('nan'))
-    if not s>=.5: log.warning("the viseme predictor is right in %.0f %% of held-out frames with speech, less than recognising phones without words (56 %%): give it more data (lipsync train-visemes)", 100*s)
-    return m.requires_grad_(False)
 
 # %% ../../nbs/38_train.predictor.ipynb #train-visemes
 LENGTH = 75 # Frames in a training piece: the 63 that the network looks back, and some
