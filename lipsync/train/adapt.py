@@ -291,7 +291,8 @@ def refiner_learner(
     with torch.random.fork_rng(devices=[]): torch.manual_seed(seed); net = Refiner(size)
     net.mean.copy_(torch.from_numpy(s.about.mean(0))); net.std.copy_(torch.from_numpy(s.about.std(0)+1e-3))
     warm = LearningRate(lambda at: lr*min(1, at+.02)) # over the first epoch
-    learn = RunLearner(Drawn(s, seed, device), _Corrects(net), refine_loss, adam(lr, (.9,.99)), accelerator(cpu=str(device) == 'cpu'), seed, 'refiner', cbs=[warm, ShareGradients(), Finite(), Averaged(.998), *cbs], path=path)
+    acc, own = accelerator(cpu=str(device) == 'cpu'), [warm, ShareGradients(), Finite(), Averaged(.998)]
+    learn = RunLearner(Drawn(s, seed, device), _Corrects(net), refine_loss, adam(lr, (.9,.99)), acc, seed, 'refiner', cbs=[*own, *cbs], path=path)
     learn.logger = lambda *a: None; learn.averaged.before_fit()
     return learn
 
@@ -307,18 +308,22 @@ STATE = 'training.state' # Its name in the folder's `work`
 class Budget(Kept):
     "Ends training when the time or the steps that were granted are used up, all runs together; writes the state now and then, and shows a bar"
     order = 90
-    def __init__(self, keep:Keep, key:str, minutes:float=0., steps:int=None, every:float=20.): super().__init__(); self.keep, self.key, self.limit, self.by_steps, self.every, self.seconds = keep, key, steps if steps is not None else round(60*minutes), steps is not None, every, 0.
+    def __init__(self, keep:Keep, key:str, minutes:float=0., steps:int=None, every:float=20.):
+        super().__init__(); self.keep, self.key, self.every, self.seconds = keep, key, every, 0.
+        self.limit, self.by_steps = steps if steps is not None else round(60*minutes), steps is not None
     def state(self): return dict(key=self.key, seconds=self.seconds)
     def restore(self, s, path='checkpoint'): self.seconds = s['seconds']
     def used(self): return self.learn.steps if self.by_steps else self.seconds
     def before_fit(self):
-        self.bar = tqdm(total=self.limit, initial=min(int(self.used()), self.limit), desc='learning', bar_format='{desc}{percentage:3.0f}%|{bar:20}|{postfix} [{elapsed}<{remaining}]')
+        form = '{desc}{percentage:3.0f}%|{bar:20}|{postfix} [{elapsed}<{remaining}]'
+        self.bar = tqdm(total=self.limit, initial=min(int(self.used()), self.limit), desc='learning', bar_format=form)
         self.saved = self.began = time.monotonic()
         if self.used() >= self.limit: raise CancelFitException()
     def after_batch(self):
         if not self.training: return
         now = time.monotonic(); self.seconds += now-self.began; self.began = now
-        self.bar.set_postfix_str(f"step {self.steps:,}, loss {float(self.smooth_loss):.4f}", refresh=False); self.bar.update(min(int(self.used()), self.limit)-self.bar.n)
+        self.bar.set_postfix_str(f"step {self.steps:,}, loss {float(self.smooth_loss):.4f}", refresh=False)
+        self.bar.update(min(int(self.used()), self.limit)-self.bar.n)
         if now-self.saved > self.every: self.keep.write(); self.saved = now
         if self.used() >= self.limit: raise CancelFitException()
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
-from fastai.callback.core import Callback, CancelBackwardException, CancelBatchException, CancelEpochException, CancelStepException, CancelValidException, TrainEvalCallback
+from fastai.callback.core import Callback, CancelBackwardException, CancelBatchException, CancelEpochException
+from fastai.callback.core import CancelStepException, CancelValidException, TrainEvalCallback
 from fastai.learner import Learner, Recorder
 from fastai.optimizer import OptimWrapper
 from fastcore.basics import patch
@@ -212,7 +213,8 @@ def _step(self:RunLearner): self.loss_scaler.step(self.torch_opt); self.loss_sca
 @patch
 def state(self:RunLearner, done:bool=False) -> dict: # `done`: this epoch is over
     "All that a run is at this moment"
-    return dict(epoch=self.epoch+done, consumed=0 if done else self.consumed, step=self.steps, figures={} if done else self.figures.state, model=self.model.state_dict(),
+    return dict(epoch=self.epoch+done, consumed=0 if done else self.consumed, step=self.steps,
+        figures={} if done else self.figures.state, model=self.model.state_dict(),
         opt=self.torch_opt.state_dict(), scaler=self.loss_scaler.state_dict(), callbacks={cb.name: cb.state() for cb in self.kept()})
 
 @patch
@@ -268,13 +270,16 @@ class Finite(Callback):
 def _broken(learn):
     bad = not math.isfinite(float(learn.loss))
     if learn.loss_scaler.is_enabled() and not any(gather_object([bad]) if learn.acc.num_processes > 1 else [bad]): return
-    raise TrainingBroke(f"training broke down in step {learn.steps} (epoch {learn.epoch+1}): {'the loss' if bad else 'a gradient'} is not a number", "nothing was stepped or saved: start again with a lower learning rate", dict(step=learn.steps, epoch=learn.epoch))
+    what = f"training broke down in step {learn.steps} (epoch {learn.epoch+1}): {'the loss' if bad else 'a gradient'} is not a number"
+    raise TrainingBroke(what, "nothing was stepped or saved: start again with a lower learning rate", dict(step=learn.steps, epoch=learn.epoch))
 
 # %% ../../nbs/35c_train.core.ipynb #averaged
 class Averaged(Kept):
     "An exponential running mean of the weights, in whose place the model stands while validating"
     order = 30
-    def __init__(self, decay:float=.999): super().__init__(); self.decay, self.ema, self.trained, self.kept_state = decay, None, None, None # Share that stays at each step, in the long run
+    def __init__(self,
+        decay:float=.999, # Share that stays at each step, in the long run
+    ): super().__init__(); self.decay, self.ema, self.trained = decay, None, None
     def _made(self):
         if self.ema is None: self.ema = EMA(self.learn.model, self.decay)
         return self.ema
@@ -321,9 +326,12 @@ class Critic(Kept):
     def scaler(self):
         if self.critic_scaler is None: self.critic_scaler = torch.amp.GradScaler(self.acc.device.type, enabled=self.amp == 'fp16')
         return self.critic_scaler
-    def state(self): return dict(weights=self.net.state_dict(), opt=self.critic_opt.opt.state_dict(), scaler=self.scaler().state_dict(), steps=self.critic_steps)
+    def state(self):
+        return dict(weights=self.net.state_dict(), opt=self.critic_opt.opt.state_dict(), scaler=self.scaler().state_dict(), steps=self.critic_steps)
     def restore(self, s, path='checkpoint'):
-        if s: load_weights(self.net, s['weights'], path, 'critic'); load_optimizer(self.critic_opt.opt, s['opt'], path); self.scaler().load_state_dict(s['scaler']); self.critic_steps = s['steps']
+        if not s: return
+        load_weights(self.net, s['weights'], path, 'critic'); load_optimizer(self.critic_opt.opt, s['opt'], path)
+        self.scaler().load_state_dict(s['scaler']); self.critic_steps = s['steps']
 
     def before_batch(self):
         if not self.active(self.learn): return
@@ -371,7 +379,9 @@ def critic_step(self:Critic) -> dict:
 class Best(Kept):
     "Measure after each epoch, in place of validation, and keep the weights of the best"
     order = 60
-    def __init__(self, measure:Callable): super().__init__(); self.measure, self.best = measure, dict(score=-math.inf) # Of the learner: (figures, score), higher is better
+    def __init__(self,
+        measure:Callable, # Of the learner: (figures, score), higher is better
+    ): super().__init__(); self.measure, self.best = measure, dict(score=-math.inf)
     def before_validate(self): raise CancelValidException()
     def after_epoch(self):
         told = {k: v for k,v in self.learn.figures.value(self.acc).items() if k not in ('samples_per_sec','loader_share','grad_norm')}

@@ -83,7 +83,8 @@ def expert_learner(
     torch.manual_seed(seed_for('expert', cfg.seed))
     def loss(terms, clip): learn.told.add(dict(pair=terms[0]), learn.share); return 2*terms[0]+terms[1]/3
     own = [LearningRate(lambda at: expert_lr(cfg, at)), ShareGradients(), Finite(1.), Best(_measured)]
-    learn = ExpertLearner(dls, PairTerms(expert or SyncDiscriminator(mcfg)), loss, adam(cfg.expert_lr, kind=torch.optim.AdamW, weight_decay=cfg.expert_decay), acc, cfg.seed, 'expert', cbs=[*own, *cbs], **kw)
+    opt = adam(cfg.expert_lr, kind=torch.optim.AdamW, weight_decay=cfg.expert_decay)
+    learn = ExpertLearner(dls, PairTerms(expert or SyncDiscriminator(mcfg)), loss, opt, acc, cfg.seed, 'expert', cbs=[*own, *cbs], **kw)
     return learn
 
 def _measured(learn) -> tuple: # figures, score
@@ -129,7 +130,8 @@ class Watch(Callback):
         self.said.append(self.plateau(self.row['pair']))
         if self.said[-1]: log.warning(self.said[-1])
 
-def _line(row, epochs): return f"sync expert {row['epoch']+1}/{epochs}  loss {row['loss']:.3f}  {row['pair']:.2f} nats a pair  held-out: in sync {row['in_sync']:.2f}, offset {row['accuracy']:.2f}  {row['seconds']:.0f} s"
+def _line(row, epochs):
+    return f"sync expert {row['epoch']+1}/{epochs}  loss {row['loss']:.3f}  {row['pair']:.2f} nats a pair  held-out: in sync {row['in_sync']:.2f}, offset {row['accuracy']:.2f}  {row['seconds']:.0f} s"
 
 # %% ../../nbs/37_train.expert.ipynb #quick-look
 def _quick_look(train_ds, val_ds, cfg, mcfg, acc, first):

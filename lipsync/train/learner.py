@@ -91,7 +91,8 @@ class Scores(Callback):
             if self.lmd is not None: valid |= self.lmd.value(self.acc)
         s = self.stage_schedule
         self.learn.row = dict(epoch=self.epoch, stage=self.stage.name, **{f'train/{k}': v for k,v in train.items()}, **{f'val/{k}': v for k,v in valid.items()},
-            lr_g=self.opt.hypers[-1]['lr'], lr_d=self.critic.critic_opt.hypers[-1]['lr'], memory_gb=memory_gb(self.acc.device), seconds=time.time()-self.epoch_began, step=self.steps, time=time.time())
+            lr_g=self.opt.hypers[-1]['lr'], lr_d=self.critic.critic_opt.hypers[-1]['lr'], memory_gb=memory_gb(self.acc.device),
+            seconds=time.time()-self.epoch_began, step=self.steps, time=time.time())
         s.judge(valid.get('total'))
         self.learn.row['plan'] = [s.plan.coarse_end, s.plan.sync_end, s.plan.epochs]
 
@@ -111,7 +112,9 @@ class Keeper(Callback):
 
     def after_batch(self):
         if not self.training or not self.parts: return
-        if self.steps%self.cfg.log_every == 0: self.line(dict(step=self.steps, epoch=self.epoch, stage=self.stage.name, time=time.time(), memory_gb=memory_gb(self.acc.device), **self.parts))
+        if self.steps%self.cfg.log_every == 0:
+            now = dict(step=self.steps, epoch=self.epoch, stage=self.stage.name, time=time.time(), memory_gb=memory_gb(self.acc.device))
+            self.line(now | self.parts)
         if self.steps%self.cfg.save_every == 0: save_checkpoint(self.folder/'last.pt', self.checkpoint())
 
     def line(self, row): self.lines.add(row); self.board.batch(row)
@@ -127,7 +130,8 @@ class Pool(Callback):
     "Before a checkpoint is written, what it says of the epoch is made true for all processes; in each of them"
     order = 69
     def after_batch(self):
-        if self.training and self.parts and self.acc.num_processes > 1 and self.steps%self.cfg.save_every == 0: self.learn.figures = pooled(self.figures, self.acc)
+        due = self.training and self.parts and self.steps%self.cfg.save_every == 0
+        if due and self.acc.num_processes > 1: self.learn.figures = pooled(self.figures, self.acc)
 
 # %% ../../nbs/39_train.learner.ipynb #tell
 def tell(folder:Path):
@@ -164,7 +168,9 @@ def samples(self:Keeper) -> dict: # {'pictures': {name: rgb}, 'clips': {name: fr
 class Progress(Callback):
     "A bar for each epoch on a terminal, and a line on standard output when it is done; in the first process only"
     order, writes = 80, True
-    def before_train(self): self.bar = tqdm(total=len(self.dls.train), desc=f"epoch {self.epoch+1}/{self.n_epoch} {self.stage.name}", leave=False, mininterval=1, file=sys.stderr, disable=None) # no bar where standard error is a file
+    def before_train(self):
+        name = f"epoch {self.epoch+1}/{self.n_epoch} {self.stage.name}"
+        self.bar = tqdm(total=len(self.dls.train), desc=name, leave=False, mininterval=1, file=sys.stderr, disable=None) # no bar where standard error is a file
     def after_batch(self):
         if not self.training: return
         self.bar.update(); self.bar.set_postfix_str(f"loss {float(self.loss):.3f}", refresh=False)
@@ -181,7 +187,8 @@ def lipsync_learner(
     **kw                         # Of fastai's `Learner`, such as `path`
 ) -> LipSyncLearner:
     "A learner for the generator: `lr_find`, `fit`, `show_results`, `export`"
-    cfg = preset if isinstance(preset, TrainConfig) else train_config(preset).replace(batch_size=dls.cfg.batch_size, seq_length=dls.cfg.seq_length, num_workers=dls.cfg.num_workers) if preset else dls.cfg
+    same = {k: getattr(dls.cfg, k) for k in ('batch_size','seq_length','num_workers')} # as the batches are made
+    cfg = preset if isinstance(preset, TrainConfig) else train_config(preset).replace(**same) if preset else dls.cfg
     if isinstance(expert, (str,Path)): expert = load_expert(Path(expert), dls.acc)
     return LipSyncLearner(dls, cfg, dls.mcfg, dls.acc, expert, perceptual, cbs=[Scores(), Teach(), *cbs], **kw)
 
@@ -224,7 +231,8 @@ def restore(learn:LipSyncLearner, folder:Path, resume:str) -> bool:
     learn.restore(state, path)
     if learn.acc.is_main_process:
         print(f"resuming {folder}: epoch {learn.first_epoch+1}, {learn.consumed} sequences into it, step {learn.steps}", flush=True)
-        if diff := differences(TrainConfig.from_dict(state['config'].get('train', {}), strict=False).flat(), learn.cfg.flat()): log.info("settings that differ from the checkpoint's: %s", '; '.join(diff))
+        old = TrainConfig.from_dict(state['config'].get('train', {}), strict=False)
+        if diff := differences(old.flat(), learn.cfg.flat()): log.info("settings that differ from the checkpoint's: %s", '; '.join(diff))
     return True
 
 # %% ../../nbs/39_train.learner.ipynb #fit-datasets
@@ -247,7 +255,8 @@ def fit_datasets(
     if expert is None and any('sync' in s.weights for s in stages(cfg)): raise LipsyncError(f"{folder}: no sync.safetensors", "train it first: lipsync train-sync")
     with acc.local_main_process_first(): perceptual = perceptual_loss(cfg.perceptual).to(acc.device)
     fid, lmd = make_fid(acc.device, acc=acc), make_lmd(acc=acc) if cfg.lmd_clips else None
-    learn = LipSyncLearner(LipSyncDataLoaders(train_ds, val_ds, cfg, acc), cfg, mcfg, acc, expert, perceptual, cbs=[Scores(fid, lmd), Pool(), *cbs], path=folder)
+    dls = LipSyncDataLoaders(train_ds, val_ds, cfg, acc)
+    learn = LipSyncLearner(dls, cfg, mcfg, acc, expert, perceptual, cbs=[Scores(fid, lmd), Pool(), *cbs], path=folder)
     restore(learn, folder, resume)
     _run(learn, folder, board or {})
     best = folder/f'best_model_{stages(cfg)[-1].name}.pt'
@@ -265,7 +274,8 @@ def _run(learn, folder, board):
     "Write the configuration down, put the callbacks that write around the learner, and run it"
     cfg, acc, terms, say = learn.stage_schedule.plan, learn.acc, learn.loss_func.terms, None
     if learn.first_epoch >= cfg.epochs: log.info("%s: all %d epochs are done", folder, cfg.epochs); return
-    configs = write_config(folder, learn.cfg, learn.mcfg, acc, perceptual=terms.perceptual.name, expert=getattr(terms.expert, 'meta', {}).get('accuracy'), fid=learn.scores.fid is not None)
+    known = dict(perceptual=terms.perceptual.name, expert=getattr(terms.expert, 'meta', {}).get('accuracy'), fid=learn.scores.fid is not None)
+    configs = write_config(folder, learn.cfg, learn.mcfg, acc, **known)
     if acc.is_main_process:
         (folder/'broken.json').unlink(missing_ok=True)
         say = Board(board.get('mode', 'off'), folder, board.get('name'), configs)

@@ -101,7 +101,9 @@ class VarySound(Callback):
     "Another loudness and timbre each time that a clip is heard"
     order, run_valid = -50, False
     def before_batch(self):
-        for i,(xb,yb,b) in enumerate(self.held): self.held[i] = ((vary(xb[0].cpu(), torch.Generator().manual_seed(seed_for('vary', self.seed, self.steps, i, self.acc.process_index))).to(self.acc.device),), yb, b)
+        for i,(xb,yb,b) in enumerate(self.held):
+            g = torch.Generator().manual_seed(seed_for('vary', self.seed, self.steps, i, self.acc.process_index))
+            self.held[i] = ((vary(xb[0].cpu(), g).to(self.acc.device),), yb, b)
 
 def predictor_learner(
     dls:Loaders,
@@ -114,7 +116,8 @@ def predictor_learner(
     torch.manual_seed(seed_for('predictor', cfg.seed))
     def rate(at): x = at/cfg.predictor_epochs; return cfg.predictor_lr*min(1, (x+1e-3)/.1)*(1+math.cos(math.pi*min(1, x)))/2
     own = [LearningRate(rate), VarySound(), ShareGradients(), Finite(1.), Best(_measured)]
-    return PredictorLearner(dls, VisemePredictor(mcfg), predictor_loss, adam(cfg.predictor_lr, kind=torch.optim.AdamW), acc, cfg.seed, 'predictor', cbs=[*own, *cbs], **kw)
+    opt = adam(cfg.predictor_lr, kind=torch.optim.AdamW)
+    return PredictorLearner(dls, VisemePredictor(mcfg), predictor_loss, opt, acc, cfg.seed, 'predictor', cbs=[*own, *cbs], **kw)
 
 def _measured(learn) -> tuple: # figures, score
     "Accuracies on held-out clips, over all processes"
@@ -146,7 +149,8 @@ def fit_predictor(
     acc.wait_for_everyone()
     return out
 
-def _line(row, epochs): return f"visemes {row['epoch']+1}/{epochs}  loss {row['loss']:.3f}  held-out accuracy {row['accuracy']:.3f}, speech {row['speech']:.3f}  {row['seconds']:.0f} s"
+def _line(row, epochs):
+    return f"visemes {row['epoch']+1}/{epochs}  loss {row['loss']:.3f}  held-out accuracy {row['accuracy']:.3f}, speech {row['speech']:.3f}  {row['seconds']:.0f} s"
 
 # %% ../../nbs/38_train.predictor.ipynb #train-visemes
 LENGTH = 75 # Frames in a training piece: the 63 that the network looks back, and some

@@ -132,7 +132,7 @@ class TrainConfig(Config):
 
     def flat(self) -> dict:
         "{'loss.w_sync': .1, ...}"
-        return {f'{g}.{n}' if g else n: getattr(getattr(self, g), n) if g else getattr(self, n) for g,n in (SETTINGS | {k: ('', k) for k in ('model','seed')}).values()}
+        return dict(model=self.model, seed=self.seed) | {f'{g}.{n}': getattr(getattr(self, g), n) for g,n in SETTINGS.values()}
 
     @classmethod
     def from_dict(cls,
@@ -147,7 +147,8 @@ class TrainConfig(Config):
 
 def _short(group:str, name:str) -> str: return f'{group}_{name}' if group in ('expert','predictor') else name
 
-SETTINGS = {_short(g.name, f.name): (g.name, f.name) for g in dataclasses.fields(TrainConfig) if dataclasses.is_dataclass(g.default) for f in dataclasses.fields(g.default)} # Short name: its group, its name there
+_groups = [g for g in dataclasses.fields(TrainConfig) if dataclasses.is_dataclass(g.default)]
+SETTINGS = {_short(g.name, f.name): (g.name, f.name) for g in _groups for f in dataclasses.fields(g.default)} # Short name: its group, its name there
 
 # %% ../../nbs/33_train.stages.ipynb #presets
 TRAIN_PRESETS = {

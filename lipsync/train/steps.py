@@ -82,7 +82,8 @@ class HideVisemes(Callback):
     def __init__(self, share:float): super().__init__(); self.hidden = share
     def before_batch(self):
         if not self.hidden: return
-        for i,((xb,yb,b),(_,noise)) in enumerate(zip(self.held, self.shares)): self.held[i] = ((xb[0], hide_visemes(xb[1], noise[:,1] < self.hidden), *xb[2:]), yb, b)
+        for i,((xb,yb,b),(_,noise)) in enumerate(zip(self.held, self.shares)):
+            self.held[i] = ((xb[0], hide_visemes(xb[1], noise[:,1] < self.hidden), *xb[2:]), yb, b)
 
 # %% ../../nbs/36b_train.steps.ipynb #loss
 class StageLoss:
@@ -114,7 +115,8 @@ def wgan_gp(
         v = viseme_loss(out.visemes, b['visemes'])
         return cfg.w_viseme*v, dict(d_viseme=v)
     loss = lambda real, fake: critic_loss(real, fake, 'wgan' if cfg.use_wgan_gp else 'hinge')
-    critic = Critic(net, opt_func, loss, cfg.n_critic, cfg.critic_warmup, penalty if cfg.use_wgan_gp else None, visemes if cfg.w_viseme else None, lambda learn: learn.stage.critic, cfg.grad_clip, partial(broken, 'critic'))
+    critic = Critic(net, opt_func, loss, cfg.n_critic, cfg.critic_warmup, penalty if cfg.use_wgan_gp else None,
+        visemes if cfg.w_viseme else None, lambda learn: learn.stage.critic, cfg.grad_clip, partial(broken, 'critic'))
     return critic
 
 # %% ../../nbs/36b_train.steps.ipynb #learner
@@ -134,8 +136,10 @@ class LipSyncLearner(RunLearner):
         self.cfg, self.mcfg, self.net, self.at, self.whole, self.stage = cfg, mcfg, gan.g, None, False, stage_at(cfg, 0)
         opt = partial(adam, betas=(cfg.beta1, cfg.beta2), fused=acc.device.type == 'cuda')
         loss = StageLoss(CompleteLoss(perceptual or perceptual_loss(cfg.perceptual).to(acc.device), expert)); loss.learn = self
-        own = [StageSchedule(cfg), HideVisemes(cfg.viseme_dropout), wgan_gp(cfg, gan.d, opt(cfg.lr_d)), ShareGradients(), Finite(cfg.grad_clip, 'grad_norm_g', partial(broken, 'generator')), Averaged(cfg.ema_decay)]
-        super().__init__(dls or SimpleNamespace(device=acc.device), gan.g, loss, opt(cfg.lr_g), acc, cfg.seed, 'gan', cfg.accumulate, cfg.amp, [*own, *cbs], **kw)
+        own = [StageSchedule(cfg), HideVisemes(cfg.viseme_dropout), wgan_gp(cfg, gan.d, opt(cfg.lr_d)), ShareGradients(),
+            Finite(cfg.grad_clip, 'grad_norm_g', partial(broken, 'generator')), Averaged(cfg.ema_decay)]
+        dls = dls or SimpleNamespace(device=acc.device)
+        super().__init__(dls, gan.g, loss, opt(cfg.lr_g), acc, cfg.seed, 'gan', cfg.accumulate, cfg.amp, [*own, *cbs], **kw)
         self.averaged.before_fit()
         if cfg.compile: gan.g.compile(backend=self.backend, dynamic=False); self.critic.seen_by = torch.compile(gan.d, backend=self.backend, dynamic=False)
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = cfg.tf32
@@ -153,9 +157,11 @@ class LipSyncLearner(RunLearner):
 def state(self:LipSyncLearner, done:bool=False) -> dict: # `done`: this epoch is over
     "All that changes, as tensors and plain values"
     c, e, scalers = self.critic, self.averaged.ema, dict(g=self.loss_scaler, d=self.critic.scaler())
-    return dict(step=self.steps, critic_batches=c.critic_steps, generator_state=self.net.state_dict(), discriminator_state=c.net.state_dict(), ema_state=e.module.state_dict(), ema_n=e.n,
+    return dict(step=self.steps, critic_batches=c.critic_steps, generator_state=self.net.state_dict(), discriminator_state=c.net.state_dict(),
+        ema_state=e.module.state_dict(), ema_n=e.n,
         scaler_state={k: s.state_dict() for k,s in scalers.items()}, opt_g_state=self.torch_opt.state_dict(), opt_d_state=c.critic_opt.opt.state_dict(),
-        epoch=getattr(self, 'epoch', 0)+done, stage=self.stage.name, consumed=0 if done else self.consumed, figures={} if done else self.figures.state, **self.stage_schedule.state())
+        epoch=getattr(self, 'epoch', 0)+done, stage=self.stage.name, consumed=0 if done else self.consumed,
+        figures={} if done else self.figures.state, **self.stage_schedule.state())
 
 @patch
 def restore(self:LipSyncLearner,
