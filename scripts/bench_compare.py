@@ -3,6 +3,7 @@
     python scripts/bench_compare.py embedded --work DIR     # makes the corpus, trains `base` and `plus` (tiny widths, the demo's schedule), dubs and scores: all from nothing
     python scripts/bench_compare.py clips --name s1 --train PROCESSED/train --videos GRID/s1 --base RUN/best_model_full.pt --plus RUN2/best_model_full.pt --work DIR
     python scripts/bench_compare.py people --grid ../shared/data/grid --address ../shared/data/address --folds FIT --work DIR   # any face: eight speakers, an address, two portraits
+    python scripts/bench_compare.py unheard --grid ../shared/data/grid --work DIR   # the training-free generator with ten sentences of s1 that the lip networks never heard, on ten faces and on s1's
     python scripts/bench_compare.py people ... --adapted DIR --base CKPT --plus CKPT  # more columns: what `lipsync adapt` learns from a minute of each speaker's other sentences (kept in DIR), checkpoints
 
 `people`: two sentences of each speaker, one said by the person and one by a stranger, dubbed into a clip of three seconds; what the generators get to see of a person is that clip. --folds is the --work of scripts/fit_lips.py:
@@ -293,19 +294,36 @@ def main_people(a):
     if a.pictures and (some := [c for c in (one('s4','stranger'), one('hopper','photos')) if c]): front(a, some, a.pictures/'people.jpg')
     save_json(a.out, plain(r)); print(f'{time.time()-start:.0f} s -> {a.out}')
 
+def unheard(a) -> list:
+    "Every tenth sentence of s1, which scripts/fit_lips.py keeps from training, said by seven other faces in turn and by s1"
+    out, voices, others = [], sentences(a.grid, 's1'), FACES[:-1]
+    for i, voice in enumerate(voices):
+        who = others[i % len(others)]
+        for face in (sentences(a.grid, who)[3+i//len(others)], sorted(f for f in (a.grid/'s1').iterdir() if f.suffix in VIDEOS)[3*i+1]):
+            out.append(dict(face=face, voice=voice, who=face.parent.name, whose='s1', name=f'{face.parent.name}_{face.stem}_{voice.stem}', text=words(voice), still=False, groups=['all', 'own' if face.parent.name == 's1' else 'stranger']))
+    return out
+
+def main_unheard(a):
+    "Dub and score them"
+    start, scorer, clips = time.time(), load_scorer(a.judge), unheard(a); make_kind('training-free', clips, a)
+    rows = {c['name']: score_kind('training-free', c, clips[(i+2) % len(clips)]['voice'], scorer, a) for i, c in enumerate(clips)}
+    scores = {g: _summary([c for c in clips if g in c['groups']], rows, {}) for g in ('all','own','stranger')}
+    for g, s in scores.items(): print(g, {k: [round(s[k][x], 3) for x in ('mean','low','high')] for k in ('shape.follows','shape.jerk','sync.in_time_true','sync.lse_d_true','shut.closed','shut.silence','paste.worst')})
+    save_json(a.out, plain(dict(scores=scores, clips=[c['name'] for c in clips], scorer=scorer.about, provenance=provenance(), seconds=round(time.time()-start)))); print(f'-> {a.out}')
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('what', choices=['embedded','clips','people']); p.add_argument('--work', type=Path, required=True, help='everything is kept here')
+    p.add_argument('what', choices=['embedded','clips','people','unheard']); p.add_argument('--work', type=Path, required=True, help='everything is kept here')
     p.add_argument('--name', default='s1', help='clips: the person'); p.add_argument('--train', type=Path, help='clips: processed files of the training'); p.add_argument('--videos', type=Path, help='clips: videos of the person')
     p.add_argument('--base', type=Path, help='clips: a checkpoint'); p.add_argument('--plus', type=Path, help='clips: a checkpoint'); p.add_argument('--most', type=int, default=12, help='how many held-out clips of a person at most; people: how many speakers')
     p.add_argument('--grid', type=Path, help='people: <person>/<video>'); p.add_argument('--address', type=Path, help='people: <person>/<video>.mp4 and .txt'); p.add_argument('--folds', type=Path, help='people: the --work of scripts/fit_lips.py'); p.add_argument('--adapted', type=Path, help='people: a folder in which what `lipsync adapt` learns of each speaker is kept'); p.add_argument('--minutes', type=float, default=0., help='people: of training of each adapted speaker')
     p.add_argument('--only', nargs='+', choices=['truth','undubbed',*MADE], help='people: these kinds now, the others when it is run again')
     p.add_argument('--epochs', type=int, help='embedded: of training'); p.add_argument('--workers', type=int, default=os.cpu_count(), help='embedded: processes'); p.add_argument('--threads', type=int, default=1, help='of torch')
     p.add_argument('--judge', help="a sync expert that none of them met; the package's own if not given"); p.add_argument('--out', type=Path); p.add_argument('--pictures', type=Path, default=ROOT/'nbs'/'images')
-    a = p.parse_args(); a.out = a.out or ROOT/'benchmarks'/'results'/('people.json' if a.what == 'people' else 'compare.json')
+    a = p.parse_args(); a.out = a.out or ROOT/'benchmarks'/'results'/dict(people='people.json', unheard='unheard.json').get(a.what, 'compare.json')
     cv2.setNumThreads(1); torch.set_num_threads(a.threads); start, name = time.time(), a.name if a.what == 'clips' else 'embedded'
     a.work.mkdir(parents=True, exist_ok=True)
-    if a.what == 'people': return main_people(a)
+    if a.what in ('people','unheard'): return (main_people if a.what == 'people' else main_unheard)(a)
     scorer = load_scorer(a.judge)
     people, runs = embedded(a.work, a.workers, a.epochs) if a.what == 'embedded' else one_person(a)
     cost, rows = make_dubs(people, a.work, a.most), score(a.work, scorer)

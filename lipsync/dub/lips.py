@@ -66,9 +66,10 @@ def loudness(
 ) -> np.ndarray:     # float16 [m,12], every 10 ms
     "How loud the bands are, of a sound of any length"
     n, edge = round(block*sound.sr), sound.sr//10
-    power = [band_power(sound.read(a-edge, min(a+n, sound.n)+edge), sound.sr)[10:-11] for a in range(0, sound.n, n)]
-    power = np.concatenate([*power, power[-1][-1:]]) # the end itself
-    return band_levels(power).astype(np.float16)
+    power = [band_power(sound.read(a-edge, min(a+n, sound.n)+edge), sound.sr)[10:-11].astype(np.float32) for a in range(0, sound.n, n)]
+    power = [*power[:-1], np.concatenate([power[-1], power[-1][-1:]])] # the end itself
+    loud = np.percentile(np.concatenate([p.sum(1) for p in power]), 95)
+    return np.concatenate([band_levels(power.pop(0), loud).astype(np.float16) for _ in range(len(power))]) # an hour's powers are 17 MB
 
 # %% ../../nbs/45_dub.lips.ipynb #hear
 def hear(
