@@ -25,6 +25,6 @@ docs: env ## The docs site (needs Quarto); `make test` checks the docs without i
 site: env ## The docs as HTML without Quarto: links, pictures and pages checked in Chromium -> _site/
 	@$(BIN)/python scripts/check_site.py
 outputs: env ## Run every notebook and store its outputs
-	@$(BIN)/python scripts/run_nb.py nbs/*.ipynb
+	@$(BIN)/python scripts/run_nb.py nbs/*.ipynb nbs/*/*.ipynb
 clean: ## Remove what the commands above made here (never the shared environment)
 	rm -rf .venv out _proc _docs _site nbs/_proc

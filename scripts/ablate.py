@@ -25,10 +25,10 @@ from lipsync.train.gan import generate
 from lipsync.train.learner import fit_datasets
 from lipsync.train.loaders import accelerator, open_data
 from lipsync.train.losses import laplacian_pyramid
-from lipsync.train.metrics import psnr
+from lipsync.evaluate.metrics import psnr
 from lipsync.train.monitor import sample_sheet, save_png
-from lipsync.models.predictor import load_predictor
-from lipsync.train.predictor import SoundDataset, fit_predictor
+from lipsync.models.viseme_predictor import load_predictor
+from lipsync.train.visemes import SoundDataset, fit_predictor
 from lipsync.train.stages import train_config
 from lipsync.train.steps import build
 from torch.utils.data import DataLoader, default_collate

@@ -23,10 +23,11 @@ import bench_train
 from bench_model import bench_model
 from lipsync import media
 from lipsync.config import PreprocessConfig, provenance, save_json
-from lipsync.data import preprocess, tracks
+from lipsync.data import preprocess
+from lipsync.face import tracks
 from lipsync.data.engine import map_videos
-from lipsync.data.face import FaceLandmarker
-from lipsync.data.synth import make_corpus
+from lipsync.face.landmarks import FaceLandmarker
+from lipsync.demo_corpus.portraits import make_corpus
 from lipsync.media import FrameSource, probe, read_audio, write_video
 
 SHARED = ROOT.parent/'shared'/'data'

@@ -8,7 +8,7 @@
 Each part runs in a process of its own, on one core with one thread, so that its peak of memory is its own and figures of different machines can be compared. The peak is VmHWM of /proc, which starts anew with a program (`ru_maxrss`
 begins at the size of the process that started it). Times are CPU time, so what other programs take of the core doesn't count, though their use of the caches does: look at the ratios; `load` says how busy the machine was. Material is the
 embedded corpus, the same everywhere.
-What is measured: nbs/54_benchmarks.ipynb. The larger measurements behind single chapters: bench.py, bench_train.py, bench_dub.py.
+What is measured: nbs/reports/benchmarks.ipynb. The larger measurements behind single chapters: bench.py, bench_train.py, bench_dub.py.
 """
 import argparse, contextlib, json, os, re, subprocess, sys, tempfile, time
 from collections import Counter
@@ -36,12 +36,12 @@ def best(f, rounds):
 
 def corpus(tmp, sentences):
     "Clips of two persons, from the cache where they were made before"
-    from lipsync.data.synth import make_corpus
+    from lipsync.demo_corpus.portraits import make_corpus
     return sorted(make_corpus(tmp/'corpus', persons=2, sentences=sentences, size=384, workers=1).glob('*/*.mp4'))
 
 def preprocess(tmp, quick):
     import bench
-    from lipsync.data import tracks
+    from lipsync.face import tracks
     bench.one_core(); videos = corpus(tmp, 1 if quick else 2)
     bench.run(videos[:1], tmp/'out') # loads the models
     own, all_frames, mesh = [], [], []
@@ -107,9 +107,9 @@ def made_up(tmp, seconds):
     "A film of somebody who talks, and a speech of the same length with its phones"
     import numpy as np
     from bench_dub import TEXT
-    from lipsync.data.align import write_textgrid
-    from lipsync.data.speech import speak
-    from lipsync.data.synth import render
+    from lipsync.align.forced import write_textgrid
+    from lipsync.align.espeak import speak
+    from lipsync.demo_corpus.portraits import render
     from lipsync.media import write_video, write_wav
     s, sr = speak(TEXT, pad=.3, sr=16000), 16000
     long, n = len(s.audio)/sr, int(seconds*25)

@@ -10,7 +10,7 @@
 the voice of a GRID speaker is heard by lip networks that never met it, a sentence of s1 by those shipped, which never met that sentence. Each kind is made by a process of its own on one core.
 `clips`: the videos of one person, less those that have a processed file in --train; the two checkpoints are those of scripts/learn.py, both taught by one expert.
 Each clip is dubbed twice by each: with its own words, where every pixel of the truth is known; and with those of another held-out clip of the person, whose video shows how the lips should move.
-All go through the same `dub_video` and the same `lipsync evaluate`. Kept in DIR: the dubs, scores.json and report.html of each, a sheet of mouths. Run again, it goes on where it was. Definitions: nbs/53b_evaluate.baselines.ipynb
+All go through the same `dub_video` and the same `lipsync evaluate`. Kept in DIR: the dubs, scores.json and report.html of each, a sheet of mouths. Run again, it goes on where it was. Definitions: nbs/630_evaluate.baselines.ipynb
 """
 import argparse, os, re, shutil, sys, time
 from concurrent.futures import ProcessPoolExecutor
@@ -25,14 +25,14 @@ sys.path[:0] = [str(ROOT), str(ROOT/'scripts')]
 from bench_cross import alike, plain, said
 from fit_lips import FOLDS
 from lipsync.config import PreprocessConfig, load_json, model_config, provenance, save_json
-from lipsync.data.align import find_transcript
+from lipsync.align.forced import find_transcript
 from lipsync.data.corpus import VIDEOS
 from lipsync.console import to_json
-from lipsync.data.align import align
+from lipsync.align.forced import align
 from lipsync.data.engine import preprocess_corpus
 from lipsync.data.preprocess import preprocess_video
-from lipsync.data.sync import estimate_offset
-from lipsync.data.synth import PERSONS, make_corpus, _source
+from lipsync.align.sync import estimate_offset
+from lipsync.demo_corpus.portraits import PERSONS, make_corpus, _source
 from lipsync.demo import UNSEEN
 from lipsync.dub.dub import dub_video, generator
 from lipsync.evaluate.baselines import PEOPLE, NearestViseme, first_frame

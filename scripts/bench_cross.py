@@ -6,7 +6,7 @@
     python scripts/bench_cross.py ... --noise 20 10 5    # instead: two pairs of each kind once more (those with most b and p), B's sound in pink noise of these levels (dB below the speech); the rest of the results stays
 
 Of a `--met` speaker the clips that training heard (processed files in `--heard`) are left out. Four kinds of pairs are kept apart: face and voice that the generator has met or not. What is said is known of every clip: from
-the text beside it, else from its GRID name. The dubs are made one after the other in one process of its own, whose memory is measured; then each is judged as a file. Definitions: nbs/53_cross.ipynb.
+the text beside it, else from its GRID name. The dubs are made one after the other in one process of its own, whose memory is measured; then each is judged as a file. Definitions: nbs/reports/cross_driving.ipynb.
 """
 import argparse, math, multiprocessing, os, random, resource, sys, tempfile, time
 from collections import defaultdict
@@ -20,9 +20,9 @@ import cv2, numpy as np, torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from lipsync.config import PreprocessConfig, load_json, provenance, save_json
-from lipsync.data.align import align, find_transcript
-from lipsync.data.audio import log_mel, mel_windows
-from lipsync.data.face import warp
+from lipsync.align.forced import align, find_transcript
+from lipsync.audio.features import log_mel, mel_windows
+from lipsync.face.landmarks import warp
 from lipsync.dub.dub import dub_video, generator
 from lipsync.dub.seams import face_track, paste_quality
 from lipsync.evaluate.measures import best_lag, follow, landmark_distance, shut_quality, track_opening

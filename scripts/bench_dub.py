@@ -12,9 +12,9 @@ from fractions import Fraction
 from pathlib import Path
 import av, numpy as np
 from lipsync.config import provenance, save_json
-from lipsync.data.align import write_textgrid
-from lipsync.data.speech import speak
-from lipsync.data.synth import render
+from lipsync.align.forced import write_textgrid
+from lipsync.align.espeak import speak
+from lipsync.demo_corpus.portraits import render
 from lipsync.media import VideoWriter, audio_blocks, probe, read_frames
 
 SR, SIDE, EVERY, TEXT = 16000, 160, 10., "Most of the maps were made by hand, but why would the boat move by night?"

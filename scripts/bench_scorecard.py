@@ -3,7 +3,7 @@
     python scripts/bench_scorecard.py --heard PROCESSED/train    # who judges (lipsync's own if not given); clips that it was trained on are left out
     python scripts/bench_scorecard.py --judge sync.safetensors --clips 12 --pictures 4    # clips a group for the sync controls, and clips for the pictures' controls
 
-GRID clips (Cooke et al. 2006) of `--met` speakers, whom the judge knows, and of others; the foreign sound is that of a clip of the same group that shares at most two of its six words. Definitions: nbs/51_evaluate.lse.ipynb and nbs/51c_evaluate.scorecard.ipynb.
+GRID clips (Cooke et al. 2006) of `--met` speakers, whom the judge knows, and of others; the foreign sound is that of a clip of the same group that shares at most two of its six words. Definitions: nbs/610_evaluate.lse.ipynb and nbs/620_evaluate.scorecard.ipynb.
 """
 import argparse, math, os, sys, tempfile, time
 from dataclasses import asdict

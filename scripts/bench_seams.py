@@ -16,11 +16,11 @@ import cv2, numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from lipsync.config import PreprocessConfig, load_json, provenance, save_json
-from lipsync.data.align import align, find_transcript
-from lipsync.data.audio import log_mel, mel_windows
-from lipsync.data.face import apply, invert, warp
-from lipsync.data.synth import make_corpus
-from lipsync.data.tracks import follow_face
+from lipsync.align.forced import align, find_transcript
+from lipsync.audio.features import log_mel, mel_windows
+from lipsync.face.landmarks import apply, invert, warp
+from lipsync.demo_corpus.portraits import make_corpus
+from lipsync.face.tracks import follow_face
 from lipsync.dub.compose import Composer, compose, mouth_masks
 from lipsync.dub.dub import Video, _crops, generator, references, track_mouths
 from lipsync.dub.seams import paste_quality

@@ -2,7 +2,7 @@
 
     python scripts/check_site.py              # = make site: _site/, its pages opened in headless Chromium, pictures of some in _site/.shots/
     python scripts/check_site.py --no-browser # without the browser
-    python scripts/check_site.py --only 55_start_dub index # some pages (links to the others are looked up in their notebooks)
+    python scripts/check_site.py --only tutorials/dub_a_video index # some pages (links to the others are looked up in their notebooks)
 
 `make docs` builds the published site with Quarto; this one is plainer, needs nothing but what `make env` installs and a Chromium, and finds the same mistakes. Exit code 1: a page, link or picture is missing, a page is wider than
 a laptop's or a telephone's window, or the browser complains. Links that lead to other sites are listed in _site/external.txt and not fetched.
@@ -18,9 +18,9 @@ from nbdev.serve import proc_nbs
 from traitlets.config import Config
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from house import NBS, ROOT, notebooks
+from house import NBS, ROOT, name, notebooks
 
-SHOTS = ('index','55_start_dub','55b_start_train','55c_start_change','56_reference','57_troubleshooting','54_benchmarks','22_models.generator')
+SHOTS = ('index','tutorials/dub_a_video','tutorials/train_on_a_corpus','tutorials/change_the_model','tutorials/commands','tutorials/troubleshooting','reports/benchmarks','315_models.generator')
 WINDOWS = dict(laptop=(1280,800), phone=(390,800))
 CSS = """
 :root{--ink:#1c2430;--soft:#5b6573;--line:#dde2e8;--bg:#f6f8fa;--link:#0b62c4} *{box-sizing:border-box}
@@ -47,10 +47,13 @@ def title(nb:Path) -> str:
     "The first heading of a notebook"
     return next((m[1].strip() for c in json.loads(nb.read_text())['cells'] if (m := re.search(r'^# (.+)$', ''.join(c['source']), re.M))), nb.stem)
 
+def place(nb) -> str: return name(nb).removesuffix('.ipynb') # e.g. tutorials/dub_a_video
+
 def menu(here:str, titles:dict) -> str:
     "The sidebar of a page"
-    a = lambda n: f'<a href="{Path(n).stem}.html"{" class=here" if Path(n).stem==here else ""}>{html.escape(titles[Path(n).stem])}</a>'
-    return ''.join((f'<b>{html.escape(h)}</b>' if h else '')+''.join(a(n) for n in names if Path(n).stem in titles) for h, names in sidebar())
+    up = '../'*here.count('/')
+    a = lambda n: f'<a href="{up}{n}.html"{" class=here" if n==here else ""}>{html.escape(titles[n])}</a>'
+    return ''.join((f'<b>{html.escape(h)}</b>' if h else '')+''.join(a(n) for n in (x.removesuffix('.ipynb') for x in names) if n in titles) for h, names in sidebar())
 
 def slug(text:str) -> str:
     "The anchor that pandoc gives a heading"
@@ -114,19 +117,20 @@ def processed(folder:Path) -> dict:
     warnings.filterwarnings("ignore", "Found cells containing imports")
     shutil.copytree(NBS, folder/'nbs', symlinks=False, ignore=shutil.ignore_patterns('.ipynb_checkpoints'))
     with contextlib.chdir(ROOT), contextlib.redirect_stdout(io.StringIO()): out = Path(proc_nbs(str(folder/'nbs'), n_workers=0))
-    return {p.stem: json.loads(p.read_text()) for p in sorted(out.rglob('*.ipynb'))}
+    return {p.relative_to(next(q for q in p.parents if (q/'index.ipynb').exists())).as_posix().removesuffix('.ipynb'): json.loads(p.read_text()) for p in sorted(out.rglob('*.ipynb'))}
 
 def build(out:Path, only=None) -> tuple:
     "Write the site; (stems of the pages, what failed)"
     find_templates()
-    titles, bad = {nb.stem: title(nb) for nb in notebooks()}, []
+    titles, bad = {place(nb): title(nb) for nb in notebooks()}, []
     with tempfile.TemporaryDirectory() as d: nbs = processed(Path(d))
-    listed = {Path(n).stem for _, names in sidebar() for n in names}
+    listed = {n.removesuffix('.ipynb') for _, names in sidebar() for n in names}
     bad += [f"{s}: not in the sidebar of _quarto.yml" for s in titles if s not in listed] + [f"_quarto.yml: no notebook {s}" for s in listed-set(titles)]
     if out.exists(): shutil.rmtree(out)
     shutil.copytree(NBS/'images', out/'images')
     for s in only or titles:
         if s not in nbs: bad.append(f"{s}: nbdev did not process it"); continue
+        (out/s).parent.mkdir(parents=True, exist_ok=True)
         try: (out/f'{s}.html').write_text(page(s, titles, finished(body(nbs[s]))))
         except Exception as e: bad.append(f"{s}: could not be rendered ({type(e).__name__}: {e})")
     return [s for s in only or titles if (out/f'{s}.html').exists()], bad
@@ -151,8 +155,8 @@ def check_links(out:Path, stems:list) -> tuple:
             if u.scheme in ('data','mailto'): continue
             if u.scheme or u.netloc: away.setdefault(to, set()).add(s); continue
             file, anchor = urllib.parse.unquote(u.path), urllib.parse.unquote(u.fragment)
-            stem = Path(file).stem if file else s
-            if file and not (out/file).exists() and not (file==f'{stem}.html' and (NBS/f'{stem}.ipynb').exists()): bad.append(f"{s}: {to} leads nowhere")
+            at = os.path.normpath(Path(s).parent/file) if file else f'{s}.html'; stem = at.removesuffix('.html')
+            if file and not (out/at).exists() and not (at==f'{stem}.html' and (NBS/f'{stem}.ipynb').exists()): bad.append(f"{s}: {to} leads nowhere")
             elif anchor and stem in pages and anchor not in pages[stem].ids: bad.append(f"{s}: {to}: no such place on that page")
     return bad, away
 
@@ -190,7 +194,7 @@ def browse(out:Path, stems:list) -> list:
             tab = browser.new_page(viewport=dict(width=w, height=h))
             for s in stems:
                 bad += open_page(tab, (out/f'{s}.html').as_uri(), f"{s}, {window}")
-                if s in SHOTS: tab.screenshot(path=shots/f'{s}-{window}.png', full_page=window=='laptop')
+                if s in SHOTS: tab.screenshot(path=shots/f'{Path(s).name}-{window}.png', full_page=window=='laptop')
             tab.close()
         browser.close()
     return bad

@@ -19,12 +19,12 @@ sys.path[:0] = [str(ROOT), str(ROOT/'scripts')]
 from bench_cross import said
 from types import SimpleNamespace
 from lipsync.config import PreprocessConfig, atomic_path, provenance, save_json
-from lipsync.data.align import Alignment, align, find_transcript
+from lipsync.align.forced import Alignment, align, find_transcript
 from lipsync.data.corpus import VIDEOS
-from lipsync.data.face import FaceLandmarker, OUTER_EYES
-from lipsync.data.sync import estimate_offset
-from lipsync.data.visemes import N_VISEMES, Segment
-from lipsync.dub.faces import KEPT
+from lipsync.face.landmarks import FaceLandmarker, OUTER_EYES
+from lipsync.align.sync import estimate_offset
+from lipsync.align.visemes import N_VISEMES, Segment
+from lipsync.face.scene import KEPT
 from lipsync.dub.lips import AHEAD, APERTURE, AT, BEHIND, LipModel, LipNet, MEASURES, hear, lip_measures, lip_range, shut_at, speech_steps
 from lipsync.media import MediaError, read_audio, read_frames
 

@@ -26,7 +26,7 @@ from lipsync.train.gan import generate
 from lipsync.train.learner import fit_datasets
 from lipsync.train.loaders import accelerator, open_data
 from lipsync.train.losses import in_sync_loss
-from lipsync.train.metrics import psnr
+from lipsync.evaluate.metrics import psnr
 from lipsync.train.monitor import read_history
 from lipsync.train.stages import SETTINGS, stages, train_config
 from torch.utils.data import DataLoader, default_collate

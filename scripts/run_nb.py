@@ -1,4 +1,4 @@
-"""Run notebooks and store their outputs, cleaned: python scripts/run_nb.py nbs/01_media.ipynb [more.ipynb] (cells flagged `#| slow`, `#| cuda` or `#| eval: false` keep the outputs they have)"""
+"""Run notebooks and store their outputs, cleaned: python scripts/run_nb.py nbs/110_media.ipynb [more.ipynb] (cells flagged `#| slow`, `#| cuda` or `#| eval: false` keep the outputs they have)"""
 import base64, io, os, re, sys
 from pathlib import Path
 

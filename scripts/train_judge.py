@@ -20,9 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from lipsync.config import PreprocessConfig, atomic_path, keep_memory, load_json, provenance, save_json, sha256_file
 from lipsync.data.engine import preprocess_corpus
-from lipsync.data.speech import speak
+from lipsync.align.espeak import speak
 from lipsync.data.store import read_meta
-from lipsync.data.synth import PERSONS, SENTENCES, Person, render
+from lipsync.demo_corpus.portraits import PERSONS, SENTENCES, Person, render
 from lipsync.evaluate.judge import CHANGES, changed, judge_accuracy, planted_offsets, relative, spoken_clips
 from lipsync.media import write_video
 from lipsync.models.lipsync import model_header, save_model, load_model

@@ -1,7 +1,7 @@
 "The models, importable from one place"
 from lipsync.models.audio_encoder import AudioEncoder, BandAttention, SparseTransformerAudioEncoder, audio_encoder
 from lipsync.models.fusion import CrossModalAttention, VisemeEmbedding, VisemeEncoder
-from lipsync.models.predictor import VisemePredictor
+from lipsync.models.viseme_predictor import VisemePredictor
 from lipsync.models.generator import FiLMLayer, IdentityEncoder, MouthGenerator
 from lipsync.models.smoother import OpticalFlowWarping, TemporalSmoother
 from lipsync.models.lipsync import CompleteLipSyncModel, load_model, model_header, param_table, save_model
