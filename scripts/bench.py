@@ -28,7 +28,8 @@ from lipsync.face import tracks
 from lipsync.data.engine import map_videos
 from lipsync.face.landmarks import FaceLandmarker
 from lipsync.demo_corpus.portraits import make_corpus
-from lipsync.media import FrameSource, probe, read_audio, write_video
+from lipsync.sources import Video
+from lipsync.media import probe, read_audio, write_video
 
 SHARED = ROOT.parent/'shared'/'data'
 
@@ -77,7 +78,7 @@ class Stages:
 def measured_stages():
     "Wrap the stages of preprocessing; returns the clock"
     s = Stages()
-    FrameSource.__iter__ = s.frames(FrameSource.__iter__)
+    Video.__iter__ = s.frames(Video.__iter__)
     FaceLandmarker.__call__ = s.wrap('landmarks', FaceLandmarker.__call__)
     FaceLandmarker.faces_in = s.wrap('count faces', FaceLandmarker.faces_in)
     tracks._alike = s.wrap('compare frames', tracks._alike)
@@ -117,7 +118,7 @@ def bench_preprocess(tmp, clips, rounds:int=3) -> dict:
 
 def mesh_alone(video) -> float:
     "Milliseconds of FaceMesh (refined landmarks) on each frame of a video, nothing else"
-    frames = [f for _,f in FrameSource(video, 25)]
+    frames = [f for _,f in Video(video, fps=25, quick=True)]
     find = tracks._landmarker(); find.reset(); find(frames[0])
     t = time.perf_counter()
     for f in frames: find(f)

@@ -135,7 +135,7 @@ def generating(make, clock):
 
 def copy(src, dst):
     "The film decoded and encoded again as a dub encodes it, nothing else"
-    from lipsync.dub.dub import Video
+    from lipsync.sources import Video
     from lipsync.dub.output import Output
     v = Video(src)
     with Output(dst, v.width, v.height, v.fps, None, src, 18, like=v.traits, sources=v.files, key={}) as o:

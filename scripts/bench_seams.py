@@ -22,7 +22,8 @@ from lipsync.face.landmarks import apply, invert, warp
 from lipsync.demo_corpus.portraits import make_corpus
 from lipsync.face.tracks import follow_face
 from lipsync.dub.compose import Composer, compose, mouth_masks
-from lipsync.dub.dub import Video, _crops, generator, references, track_mouths
+from lipsync.sources import Video
+from lipsync.dub.dub import _crops, generator, references, track_mouths
 from lipsync.dub.seams import paste_quality
 from lipsync.evaluate.measures import follow, shut_quality, track_opening
 from lipsync.media import read_audio, read_frames, write_video

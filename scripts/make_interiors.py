@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from lipsync.config import atomic_path, sha256_file
 from lipsync.dub.bank import skin_around
-from lipsync.dub.dub import Video
+from lipsync.sources import Video
 from lipsync.face.scene import KEPT, scan
 from lipsync.dub.lips import APERTURE, lip_measures
 from lipsync.dub.mesh import _LOW, _UP, INNER, in_eyes

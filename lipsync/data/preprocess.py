@@ -17,7 +17,8 @@ from ..face.landmarks import cut_out, mouth_opening, mouth_width
 from .store import ROW_GROUP, RowWriter, encode_jpeg, read_meta
 from ..align.sync import estimate_offset, shift_audio
 from ..face.tracks import follow_face
-from ..media import FrameSource, MediaError, read_audio
+from ..media import MediaError, read_audio
+from ..sources import Video
 
 # %% ../../nbs/270_data.preprocess.ipynb #report
 @dataclass
@@ -131,7 +132,7 @@ def _tolerant(frames, rep):
 
 def _process(src, dst, cfg, person, rep, textgrid):
     "The work of `preprocess_video`; fills `rep`"
-    audio, frames = read_audio(src, cfg.audio_sr), FrameSource(src, cfg.fps)
+    audio, frames = read_audio(src, cfg.audio_sr), Video(src, fps=cfg.fps, keep=256, quick=True, strict=True)
     tr = follow_face(_tolerant(frames, rep), cfg, audio=audio, sr=cfg.audio_sr)
     if not len(tr.times): raise LipsyncError(f"{src.name}: no frame could be decoded", "record it again")
     rep.frames, rep.face_frames, rep.tracks, rep.speakers = len(tr.times), int((tr.track >= 0).sum()), int(tr.track.max()+1), tr.speakers

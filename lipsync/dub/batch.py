@@ -18,7 +18,9 @@ from ..console import emit, fmt_time, plural, printable, show_table
 from ..data.engine import default_workers, map_ray, map_videos
 from .credentials import read_signer, sign
 from .dub import dub_video, generator, identity
-from ..face.scene import is_photos, parse_faces, preflight, scan
+from .preflight import preflight
+from ..face.scene import parse_faces, scan
+from ..sources import is_photos
 from .foreign import candidates
 from .output import AI_MARK, EspeakSpeaker, spoken
 from ..media import probe

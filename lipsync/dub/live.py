@@ -4,15 +4,14 @@
 
 # %% auto #0
 __all__ = ['CFG', 'STEP', 'FRAME', 'REACH', 'MOST', 'LAG', 'LOUD_STEPS', 'WHISPER', 'as_mono', 'Ear', 'regroup', 'hear',
-           'classes', 'Clip', 'Shrunk', 'open_face', 'Loop', 'reference', 'skip', 'draw', 'LipEar', 'FreeVoice',
-           'latency', 'Tape', 'Clock', 'badge_for', 'Frame', 'Live', 'stream', 'pcm_pieces', 'save_stream', 'live']
+           'classes', 'open_face', 'Loop', 'reference', 'skip', 'draw', 'LipEar', 'FreeVoice', 'latency', 'Tape',
+           'Clock', 'badge_for', 'Frame', 'Live', 'stream', 'pcm_pieces', 'save_stream', 'live']
 
 # %% ../../nbs/570_dub.live.ipynb #imports
 import copy, math, os, sys, time, wave
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 import cv2, numpy as np, torch
@@ -25,7 +24,8 @@ from ..align.visemes import SILENCE
 from .bank import MouthPath, build_bank, pose_of
 from .compose import Composer, mouth_masks
 from .dub import _aside, _predictor, _tensor
-from ..face.scene import KEPT, Photos, Scene, choose, is_photos, scan
+from ..face.scene import KEPT, Scene, choose, scan
+from ..sources import Photos, Shrunk, Video, is_photos
 from .foreign import Foreign, is_foreign
 from .generators import Generator
 from .lips import AHEAD, APERTURE, BEHIND, Speech, lip_measures, lip_range, load_lips, shut_at, still_range
@@ -33,7 +33,7 @@ from .mesh import in_eyes
 from .output import Output
 from .person import PersonGenerator, is_person
 from .training_free import FADE, OPEN_ENOUGH, Painter, TrainingFree, fades
-from ..media import MediaError, probe, read_frames, _resampled
+from ..media import _resampled
 from ..models.audio_encoder import delay
 from ..models.fast import optimise
 from ..models.stream import Streamer, flat, nest
@@ -137,42 +137,15 @@ def classes(
             viseme = int(scores.argmax())
         yield mel, viseme if voiced else SILENCE
 
-# %% ../../nbs/570_dub.live.ipynb #clip
+# %% ../../nbs/570_dub.live.ipynb #open-face
 MOST = 2**30 # Bytes of pictures that are kept
 
-class Clip:
-    "The beginning of a video, which can be read again and again"
-    back = True # Shown there and back
-    def __init__(self,
-        path:str|Path,     # Video
-        seconds:float=10., # How much of it
-    ):
-        i = probe(path)
-        if not i.has_video: raise MediaError(f"{path}: no picture in it", "give a photo, a folder of photos, or a short video")
-        self.path, self.note = Path(path), ''
-        self.seconds = min(seconds, MOST/(i.width*i.height*3)/float(i.fps))
-        if i.duration > self.seconds+.1: log.info(f"{path}: its first {self.seconds:.0f} s are shown there and back")
+def _beginning(path, seconds):
+    "So much of a video, less where its pictures would take too much memory"
+    v = Video(path); v.seconds = min(seconds, MOST/(v.width*v.height*3)/v.fps)
+    if v.duration > v.seconds+.1: log.info(f"{path}: its first {v.seconds:.0f} s are shown there and back")
+    return v
 
-    def __iter__(self):
-        try: yield from takewhile(lambda f: f[0] < self.seconds, read_frames(self.path))
-        except MediaError as e: self.note = f"{e}; used up to there"
-
-# %% ../../nbs/570_dub.live.ipynb #shrunk
-class Shrunk:
-    "The pictures of a source, none with a longer side than `side` pixels; all else is the source's own"
-    def __init__(self, source, side:int): self.source, self.side = source, side
-    def __getattr__(self, name): return getattr(self.source, name)
-    def __iter__(self):
-        last = None
-        for t, rgb in self.source:
-            if rgb is not last: last, small = rgb, self._small(rgb)
-            yield t, small
-
-    def _small(self, rgb):
-        k = self.side/max(rgb.shape[:2])
-        return rgb if k >= 1 else cv2.resize(rgb, None, fx=k, fy=k, interpolation=cv2.INTER_AREA)
-
-# %% ../../nbs/570_dub.live.ipynb #open-face
 def open_face(
     face,              # Photo, folder of photos, video, or a `Scene` of one
     seconds:float=10., # Of a video
@@ -183,10 +156,10 @@ def open_face(
     if isinstance(face, Scene):
         path, n, fps = face.info['path'], len(face.times), face.info['fps']
         if not path or not Path(path).exists(): raise LipsyncError("a scene without its pictures", "scan a file: its path is kept in the scene")
-        return (Photos(path, n/fps, fps) if is_photos(path) else Clip(path, seconds)), face
+        return (Photos(path, n/fps, fps) if is_photos(path) else _beginning(path, seconds)), face
     if not is_photos(face):
         if not Path(face).exists(): raise LipsyncError(f"{face}: no such file", "give a photo, a folder of photos, or a short video")
-        return Shrunk(Clip(face, seconds), side), None
+        return Shrunk(_beginning(face, seconds), side), None
     n = len(Photos(face).files)
     return Shrunk(Photos(face, n*each if n > 1 else .2, each=each if n > 1 else None), side), None
 
@@ -203,7 +176,7 @@ class Loop:
         if not len(scene.times): raise LipsyncError(f"{face}: no frame could be decoded", "copy or record it again")
         k, *more = choose(scene, who)
         if more: raise LipsyncError(f"'{who}' are {1+len(more)} faces, and there is one sound", "choose one: left, right, largest, speaker, or a number from the left")
-        self.tr, self.back = scene.track(k, CFG), getattr(source, 'back', False)
+        self.tr, self.back = scene.track(k, CFG), not isinstance(getattr(source, 'source', source), Photos)
         self._read(source)
         if not any(self.tr.track[i] >= 0 for i in self.order): raise LipsyncError(f"{face}: no picture in which this face could be dubbed", "give one that shows it from the front, with nothing before the mouth")
         self._mask()

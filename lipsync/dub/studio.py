@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CONTAINERS', 'LOOK', 'VOICES', 'SERVED', 'POLICY', 'kind_of', 'receive', 'check_role', 'correct', 'draw_timeline',
-           'lips_shut', 'Opening', 'quality', 'frame_at', 'Studio', 'write_site', 'voila_config', 'studio']
+           'lips_shut', 'quality', 'frame_at', 'Studio', 'write_site', 'voila_config', 'studio']
 
 # %% ../../nbs/580_dub.studio.ipynb #imports
 import atexit, html, importlib, io, ipaddress, json, math, os, secrets, shutil, socket, sys, tempfile, threading, time
@@ -19,10 +19,12 @@ from ..align.forced import align, write_textgrid
 from ..face.landmarks import mouth_opening
 from ..align.visemes import ARPABET, IPA, VISEME_NAMES, Segment, draw_visemes, phone_to_viseme, viseme_track
 from .dub import dub_video, generator
-from ..face.scene import ABSENT, Photos, draw_faces, is_photos, preflight, scan
+from .preflight import preflight
+from ..face.scene import ABSENT, draw_faces, scan
+from ..sources import Photos, is_photos, open_source
 from .output import EspeakSpeaker, spoken
 from .seams import paste_quality
-from ..media import MediaError, audio_blocks, probe, read_audio, read_frames, _opened, _rgb, _stream
+from ..media import MediaError, audio_blocks, probe, read_audio, _opened, _rgb, _stream
 
 # %% ../../nbs/580_dub.studio.ipynb #kind
 CONTAINERS = 'mov,matroska,avi,mpegts,mpeg,asf,flv,mp3,wav,flac,ogg,aac,aiff,caf,amr' # FFmpeg's names of what may be opened
@@ -152,24 +154,6 @@ def _spans(on):
 # %% ../../nbs/580_dub.studio.ipynb #opening
 LOOK = 60 # Seconds that are looked at frame by frame, before the dub and after it
 
-# %% ../../nbs/580_dub.studio.ipynb #opening-2
-class Opening:
-    "The first frames of a video or of photos, again and again"
-    def __init__(self,
-        path:Path,           # Video, photo, or folder of photos
-        seconds:float=None,  # How long photos are shown
-        most:float=LOOK,     # Seconds
-    ):
-        self.path, self.note = path, ''
-        self.photos = Photos(path, min(seconds or 1, most)) if is_photos(path) else None
-        info = self.photos or probe(path)
-        self.frames = min(info.frames, math.ceil(most*info.fps)); self.fps = float(info.fps)
-        if self.photos: self.starts = self.photos.starts
-
-    def __iter__(self):
-        try: yield from islice(self.photos or read_frames(self.path), self.frames)
-        except MediaError as e: self.note = str(e)
-
 # %% ../../nbs/580_dub.studio.ipynb #card
 def quality(
     dub:Path, source:Path, # Files
@@ -180,8 +164,8 @@ def quality(
 ) -> list:                 # (what, the dub's, the source's, meaning)
     "The rows of the card"
     tr, moves = scene.track(k), not is_photos(source)
-    q = paste_quality(dub, (f for _,f in Opening(source, len(scene.times)/scene.info['fps'])), tr)
-    after = scan(Opening(dub))
+    q = paste_quality(dub, (f for _,f in open_source(source, len(scene.times)/scene.info['fps'], LOOK)), tr)
+    after = scan(open_source(dub, most=LOOK))
     (quiet, meet), (own, _) = lips_shut(after, min(k, len(after.states)-1), visemes) if len(after.states) else (math.nan, math.nan), lips_shut(scene, k)
     ratio, pct = lambda x: f'{x:.2f}×' if np.isfinite(x) else '–', lambda x: f'{x:.0%}' if np.isfinite(x) else '–'
     return [('frames', f'{rep.frames}', f'{rep.frames}', "as many as the source has, at the same times"),
@@ -480,7 +464,7 @@ def _look(self:Studio):
     for p in pre.problems:
         if p.level == 'error': raise LipsyncError(p.what, p.fix)
     self.audio = read_audio(sound, 16000)
-    self.opening = Opening(face, len(self.audio)/16000)
+    self.opening = open_source(face, len(self.audio)/16000, LOOK)
     self.scene = scan(self.opening, on_frame=self._counted(self.opening.frames, 'faces'))
     if not len(self.scene.states): raise LipsyncError(f"{face}: no face found in it", "choose a video or photo whose face can be seen")
     self._show_faces()

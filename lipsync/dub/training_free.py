@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from .. import __version__
 from .bank import Bank, build_bank, choose, load_interiors, pose_of, skin_around
-from ..face.scene import KEPT, Photos
+from ..face.scene import KEPT
+from ..sources import Photos
 from .generators import Generator, Take, Terms
 from .lips import APERTURE, LipModel, hear, lip_measures, lip_range, lips_path, load_lips, shut_at, still_range
 from .mesh import cut_mouth, draw_lips, in_eyes, lay, move_points, move_skin

@@ -27,7 +27,7 @@ from ..face.landmarks import FaceLandmarker, apply, compose, invert, mouth_openi
 from ..data.store import decode_jpeg, find_videos, read_rows
 from ..face.tracks import FaceTrack
 from ..dub.bank import build_bank, costs
-from ..dub.dub import Video
+from ..sources import Video
 from ..face.scene import choose, scan
 from ..dub.generators import Take
 from ..dub.lips import APERTURE, lip_range, lips_path, load_lips, speech_steps
