@@ -20,7 +20,7 @@ from lipsync.align.forced import align, find_transcript
 from lipsync.audio.features import log_mel, mel_windows
 from lipsync.face.landmarks import apply, invert, warp
 from lipsync.demo_corpus.portraits import make_corpus
-from lipsync.face.tracks import follow_face
+from lipsync.face.follow import follow_face
 from lipsync.dub.compose import Composer, compose, mouth_masks
 from lipsync.sources import Video
 from lipsync.dub.dub import _crops, generator, references, track_mouths

@@ -16,7 +16,7 @@ from ..audio.features import log_mel, mel_windows, voice_activity
 from ..face.landmarks import cut_out, mouth_opening, mouth_width
 from .store import ROW_GROUP, RowWriter, encode_jpeg, read_meta
 from ..align.sync import estimate_offset, shift_audio
-from ..face.tracks import follow_face
+from ..face.follow import follow_face
 from ..media import MediaError, read_audio
 from ..sources import Video
 

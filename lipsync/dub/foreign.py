@@ -23,7 +23,7 @@ from .person import PERSON
 from ..models.hub import RAW, WEIGHTS, is_address, stated_bytes
 from ..models.musetalk import SEGMENT, UNET, VAE, WHISPER, Autoencoder, UNet, Whisper, draw, listen, load_net, new_names, rows_at
 from ..models.wav2lip import MEL_RATE, MEL_SILENCE, MEL_WIDTH, Wav2Lip, columns, emphasised, load_wav2lip, redraw
-from ..models.onnx import open_onnx
+from ..onnx import open_onnx
 
 # %% ../../nbs/530_dub.foreign.ipynb #families
 class Family(NamedTuple):

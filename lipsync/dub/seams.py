@@ -13,7 +13,8 @@ from typing import NamedTuple
 import cv2, numpy as np
 from ..config import LipsyncError
 from ..face.landmarks import invert, warp
-from ..face.tracks import FaceTrack, follow_face
+from ..face.follow import follow_face
+from ..face.tracks import FaceTrack
 from .compose import mouth_masks
 from ..media import read_frames
 

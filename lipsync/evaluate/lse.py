@@ -14,7 +14,8 @@ import cv2, numpy as np, torch
 from ..config import LipsyncError, PreprocessConfig, sha256_file
 from ..audio.features import log_mel, mel_windows
 from ..face.landmarks import warp
-from ..face.tracks import FaceTrack, follow_face
+from ..face.follow import follow_face
+from ..face.tracks import FaceTrack
 from ..media import read_frames
 from ..models.lipsync import load_model
 from ..models.syncnet import SyncDiscriminator
@@ -83,7 +84,7 @@ class Scorer:
         return np.concatenate(out)
 
 # %% ../../nbs/610_evaluate.lse.ipynb #track
-CROP = dict(mouth="lipsync.face.tracks.follow_face -> to_mouth, lipsync.face.landmarks.warp", size=PreprocessConfig().mouth_size, fps=FPS)
+CROP = dict(mouth="lipsync.face.follow.follow_face -> to_mouth, lipsync.face.landmarks.warp", size=PreprocessConfig().mouth_size, fps=FPS)
 
 def judged_track(
     video:str|Path,        # Any video
@@ -93,13 +94,13 @@ def judged_track(
     "The face track at 25 frames a second, with a transform for every frame; raises `LipsyncError` where faces are too rare"
     tr = follow_face(read_frames(video, FPS), audio=audio)
     if tr.found < least: raise LipsyncError(f"{video}: a face in only {tr.found:.0%} of the frames" if tr.found else f"{video}: no face found in it", "give one whose face can be seen")
-    for Ms in (tr.to_face, tr.to_mouth): _fill(Ms)
+    tr.to_face, tr.to_mouth = _filled(tr.to_face), _filled(tr.to_mouth)
     return tr
 
-def _fill(Ms):
-    "Give frames without a transform that of the one before, or of the first"
+def _filled(Ms):
+    "Frames without a transform get that of the one before, or of the first"
     last = next(M for M in Ms if M is not None)
-    for i,M in enumerate(Ms): Ms[i] = last = last if M is None else M
+    return [last := last if M is None else M for M in Ms]
 
 # %% ../../nbs/610_evaluate.lse.ipynb #frames
 def frames_of(

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['STATES', 'SPEAKING', 'SILENT', 'OCCLUDED', 'PROFILE', 'ABSENT', 'COLOURS', 'YAW_GAIN', 'PAIRS', 'PROFILE_FROM',
-           'PROFILE_TO', 'KEPT', 'FINE', 'ROW', 'COUNT', 'PRINT', 'NOBODY', 'ALIKE', 'OUTSIDE', 'TURNED', 'MOVES',
-           'TREMBLE', 'AROUND_S', 'HOLD', 'LEAST_TRACK', 'SURE', 'face_yaw', 'steady', 'Scene', 'load_scene',
+           'PROFILE_TO', 'KEPT', 'FINE', 'ROW', 'FULL_ROW', 'COUNT', 'PRINT', 'NOBODY', 'ALIKE', 'OUTSIDE', 'TURNED',
+           'MOVES', 'TREMBLE', 'AROUND_S', 'HOLD', 'LEAST_TRACK', 'SURE', 'face_yaw', 'steady', 'Scene', 'load_scene',
            'scan_key', 'scan', 'choose', 'parse_faces', 'assign', 'draw_faces', 'timeline']
 
 # %% ../../nbs/250_face.scene.ipynb #imports
@@ -57,17 +57,21 @@ def _held(x, start, stop):
 # %% ../../nbs/250_face.scene.ipynb #rows
 KEPT = np.array(sorted({*FACE_OVAL, *LIPS_OUTER, *LIPS_INNER, *STABLE, NOSE_TIP, 2, 4, 98, 327})) # Points that are kept
 FINE = 12000 # Steps in a face's width
-ROW = np.dtype([('frame','<i4'), ('face','<i4'), ('x','<f4'), ('y','<f4'), ('width','<f4'), ('yaw','<f2'), ('points','<i2',(len(KEPT),2))])
+def _row(n): return np.dtype([('frame','<i4'), ('face','<i4'), ('x','<f4'), ('y','<f4'), ('width','<f4'), ('yaw','<f2'), ('points','<i2',(n,2))])
+ROW, FULL_ROW = _row(len(KEPT)), _row(478) # A face in a frame; with all of its points
 _AT = {p: i for i,p in enumerate(KEPT.tolist())}
 
-def _pack(frame, face, lm):
-    "A row of the table"
+def _pack(frame, face, lm, row=ROW):
+    "A row of the table; the points that are kept are the same to the bit in both kinds of rows"
     p = lm[KEPT,:2]; c, w = p.mean(0), max(float(np.ptp(p[:,0])), 1e-3)
-    return np.array((frame, face, *c, w, face_yaw(lm), np.clip(np.round((p-c)/w*FINE), -32767, 32767)), ROW)
+    if row == FULL_ROW: p = lm[:,:2]
+    return np.array((frame, face, *c, w, face_yaw(lm), np.clip(np.round((p-c)/w*FINE), -32767, 32767)), row)
+
+def _places(rows, ids): return ids if rows.dtype == FULL_ROW else [_AT[i] for i in ids]
 
 def _points(rows, ids):
     "float32 [n,len(ids),2], frame pixels"
-    p = rows['points'][:,[_AT[i] for i in ids]].astype(np.float32)/FINE*rows['width'][:,None,None]
+    p = rows['points'][:,_places(rows, ids)].astype(np.float32)/FINE*rows['width'][:,None,None]
     return p + np.stack([rows['x'], rows['y']], 1)[:,None]
 
 def _by_blocks(f, rows, at=None, size=4096):
@@ -78,7 +82,8 @@ def _by_blocks(f, rows, at=None, size=4096):
 def _unpack(row):
     "float32 [478,3] of one row; nan where nothing was kept"
     lm = np.full((478,3), np.nan, np.float32)
-    lm[KEPT,:2], lm[KEPT,2] = _points(row[None], KEPT.tolist())[0], 0
+    ids = KEPT.tolist() if row.dtype == ROW else [*range(478)]
+    lm[ids,:2], lm[ids,2] = _points(row[None], ids)[0], 0
     return lm
 
 def _ratios(rows, pair):
@@ -102,7 +107,8 @@ def _print(rgb, lm):
 # %% ../../nbs/250_face.scene.ipynb #seen-class
 class _Seen:
     "What a pass gathers; `face` of a row is the follower's number"
-    def __init__(self, max_faces):
+    def __init__(self, max_faces, row=ROW):
+        self.row = row
         self.follow, self.blocks, self.now = FaceFollower(max_faces, COUNT), [], []
         self.times, self.changes, self.jumps, self.index, self.prints = array('d'), array('d'), array('d'), array('i'), []
         self._before, self._rgb, self._printed, self._last = {}, None, {}, []
@@ -119,14 +125,14 @@ class _Seen:
             faces, self.follow.faces[i] = self.follow.faces[i], NOBODY
             self.index.append(len(self.times)); self.times.append(t); self.changes.append(self.follow.changes[i])
             self.jumps.append(min((_jump(lm, self._before[k]) for k,lm in faces.items() if k in self._before), default=np.nan))
-            self._last = [_pack(len(self.times)-1, k, lm) for k,lm in faces.items()]
+            self._last = [_pack(len(self.times)-1, k, lm, self.row) for k,lm in faces.items()]
             self._keep(self._last); self._before = faces
         self._take(rgb, faces); self._rgb = rgb
 
 # %% ../../nbs/250_face.scene.ipynb #seen-keep
 def _keep(self, rows):
     self.now += rows
-    if len(self.now) > 1024: self.blocks.append(np.array(self.now, ROW)); self.now = []
+    if len(self.now) > 1024: self.blocks.append(np.array(self.now, self.row)); self.now = []
 
 def _again(self, block):
     "Frames that show the very same picture"
@@ -144,7 +150,7 @@ def _take(self, rgb, faces):
 
 def _table(self):
     "All rows, which are not kept here any longer"
-    parts, self.blocks, self.now = [*self.blocks, np.array(self.now, ROW)], [], []
+    parts, self.blocks, self.now = [*self.blocks, np.array(self.now, self.row)], [], []
     return np.concatenate(parts)
 
 _Seen._keep, _Seen._again, _Seen._take, _Seen.table = _keep, _again, _take, _table
@@ -367,7 +373,7 @@ def _between(rows, shot, changes, most=3):
             w, r = (j-a['frame'])/(b['frame']-a['frame']), a.copy()
             for c in ('x','y','width','yaw','points'): r[c] = (1-w)*a[c].astype(np.float64) + w*b[c].astype(np.float64)
             r['frame'] = j; new.append(r)
-    return np.sort(np.concatenate([rows, np.array(new, ROW)]), order='frame') if new else rows
+    return np.sort(np.concatenate([rows, np.array(new, rows.dtype)]), order='frame') if new else rows
 
 # %% ../../nbs/250_face.scene.ipynb #state
 def _states(rows, looks, at, seen, shot, size, fps, others):
@@ -414,13 +420,15 @@ def scan(
     on_frame:Callable=None,# Called with a number of frames, as they are done
     max_faces:int=4,       # Faces kept at most
     keep:Path=None,        # An .npz in which the result is kept, and looked for
+    all_points:bool=False, # Keep all 478 points of a face, not only those that dubbing needs
 ) -> Scene:
     "All faces of a video, a photo or a folder of photos, and their states"
+    if keep and all_points: raise LipsyncError("scenes with all points are not kept", "leave out keep or all_points")
     key = scan_key(source, max_faces=max_faces, vad=cfg.vad_aggressiveness) if keep else None
     if keep and (old := load_scene(keep, key)) is not None:
         if on_frame: on_frame(len(old.times))
         return old
-    seen, frames = _Seen(max_faces), iter(source)
+    seen, frames = _Seen(max_faces, FULL_ROW if all_points else ROW), iter(source)
     while block := list(islice(frames, STRIDE)):
         seen.add(block)
         if len(seen.times) % 1000 < STRIDE: release_memory() # FaceMesh leaves cycles behind, and Python itself looks for old ones too rarely: 3 kB a frame
@@ -449,7 +457,7 @@ def _scene(seen, source, cfg, max_faces, key):
     mine = lambda k: [(i,p) for i,j,p in looks if face_of.get((i,j)) == k]
     states = [_states(r, np.array([p for _,p in mine(k)]), np.array([i for i,_ in mine(k)], int), voiced if heard else np.ones(n, bool), shot, size, fps, _others(records, k, n)) for k,r in enumerate(faces)]
     info = dict(path=str(getattr(source, 'path', '')), key=key, width=size[0], height=size[1], fps=fps, sound=heard, measured=seen.follow.measured/max(n, 1), notes=[source.note] if getattr(source, 'note', '') else [])
-    return Scene(times, shot, faces[0] if len(faces) == 1 else np.concatenate([np.zeros(0, ROW), *faces]), np.array(states, np.uint8).reshape(len(faces), n), voiced, records, info)
+    return Scene(times, shot, faces[0] if len(faces) == 1 else np.concatenate([np.zeros(0, seen.row), *faces]), np.array(states, np.uint8).reshape(len(faces), n), voiced, records, info)
 
 # %% ../../nbs/250_face.scene.ipynb #lazy
 class _Frames(Sequence):
@@ -473,16 +481,24 @@ def _stretch(rows, at, cfg):
 # %% ../../nbs/250_face.scene.ipynb #track
 LEAST_TRACK = 3 # Frames; what is seen for less is passed through
 
+def _rows_of(self, who):
+    "The row of the face that is taken in each frame, -1 where there is none"
+    at, first = np.full(len(who), -1, np.int32), np.searchsorted(self.rows['face'], np.arange(len(self.states)))
+    for k, (a, rows) in enumerate(zip(first, self.faces)):
+        mine = who[rows['frame']] == k; at[rows['frame'][mine]] = a + np.flatnonzero(mine)
+    return at
+
 def _track(self,
-    k:int,    # Face, 0 being the leftmost
+    who:int|np.ndarray, # Face, 0 being the leftmost; or the face to take in each frame [n], -1 for none
     cfg:PreprocessConfig=PreprocessConfig(), # Sizes of the crops
 ) -> FaceTrack:
-    "Face `k` as dubbing wants it: track -1 where it is occluded, in profile or absent"
-    rows, n = self.faces[k], len(self.times)
-    at, track, pose, shift = np.full(n, -1, np.int32), np.full(n, -1, np.int32), np.zeros((n,4), np.float32), []
-    at[rows['frame']] = np.arange(len(rows))
-    for a, b in runs(self.states[k] <= SILENT):
-        for lo, hi in _stretches(self.shot[a:b], b-a):
+    "A face as training and dubbing want it: track -1 where it is occluded, in profile or absent"
+    n = len(self.times); who = np.full(n, who) if np.ndim(who) == 0 else who
+    rows, at, track, pose, shift = self.rows, _rows_of(self, who), np.full(n, -1, np.int32), np.zeros((n,4), np.float32), []
+    state = self.states[who, np.arange(n)] if len(self.states) else np.zeros(n, np.uint8)
+    piece = np.cumsum((np.diff(self.shot, prepend=0) != 0) | (np.diff(who, prepend=-2) != 0))
+    for a, b in runs((state <= SILENT) & (at >= 0)):
+        for lo, hi in _stretches(piece[a:b], b-a):
             if hi-lo < LEAST_TRACK: continue
             pose[a+lo:a+hi], down = _stretch(rows, at[a+lo:a+hi], cfg)
             track[a+lo:a+hi] = len(shift); shift.append(down)
@@ -490,7 +506,7 @@ def _track(self,
     face = lambda i: None if track[i] < 0 else matrix(i)
     mouth = lambda i: None if track[i] < 0 else matrix(i) + np.c_[np.zeros((2,2)), shift[track[i]]]
     marks = lambda i: None if at[i] < 0 else _unpack(rows[at[i]])
-    return FaceTrack(self.times, _Frames(n, marks), track, _Frames(n, face), _Frames(n, mouth), self.speakers, self.info['measured'], int((self.states[k] == OCCLUDED).sum()))
+    return FaceTrack(self.times, _Frames(n, marks), track, _Frames(n, face), _Frames(n, mouth), self.speakers, self.info['measured'], int(((state == OCCLUDED) & (at >= 0)).sum()))
 
 Scene.track = _track
 
