@@ -7,16 +7,15 @@ __all__ = ['DIED', 'map_videos', 'map_ray', 'plan_outputs', 'default_workers', '
            'save_failed', 'preprocess_corpus', 'summary_table', 'preprocess', 'reprocess']
 
 # %% ../../nbs/17b_data.engine.ipynb #imports
-import contextlib, dataclasses, hashlib, json as jsonlib, multiprocessing, os, shutil, signal, sys, threading, time
+import contextlib, dataclasses, hashlib, json as jsonlib, multiprocessing, os, shutil, signal, threading, time
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Literal
 import cv2, psutil
-from tqdm import tqdm
 from ..config import LipsyncError, PreprocessConfig, load_json, log, only_one, provenance, save_json
-from ..console import emit, fmt_bytes, fmt_time, plural, printable
+from ..console import emit, fmt_bytes, fmt_time, plural, printable, progress as progress_bar
 from .align import mfa_prealign
 from .preprocess import OutputError, Report, is_complete, preprocess_video, report_of
 from .store import find_videos, processed_name, read_meta
@@ -246,7 +245,7 @@ class _Progress:
     def __init__(self, jobs, output, show, before):
         self.sizes = {str(j[0]): j[0].stat().st_size for j in jobs}
         self.output, self.n, self.reports, self.start, self.saved, self.before = output, len(jobs), [], time.time(), time.time(), before
-        self.bar = tqdm(total=max(1, sum(self.sizes.values())), desc='preprocess', disable=not show, mininterval=.5 if sys.stderr.isatty() else 60,
+        self.bar = progress_bar(total=max(1, sum(self.sizes.values())), desc='preprocess', show=show,
             bar_format='{percentage:3.0f}%|{bar:20}| {desc} [{elapsed}<{remaining}]')
 
     def __call__(self, r):

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from torch import nn
 from safetensors import safe_open
-from tqdm import tqdm
 from ..config import LipsyncError, atomic_path, cache_dir, load_json, log, provenance, save_json, sha256_file
+from ..console import progress
 from .discriminator import AdaptiveWGANGPDiscriminator
 from .lipsync import CompleteLipSyncModel, load_model, model_header, save_model
 from .predictor import VisemePredictor
@@ -146,7 +146,7 @@ def _stream(r, part:Path, have:int, name:str):
     "Write an answer to `part`, after the `have` bytes that are there; the size that it should have in the end, or 0 if unknown"
     have = have if r.status==206 else 0
     total = have+int(r.headers.get('Content-Length') or -have)
-    with open(part, 'ab' if have else 'wb') as f, tqdm(desc=name, total=total or None, initial=have, unit='B', unit_scale=True, disable=None) as bar:
+    with open(part, 'ab' if have else 'wb') as f, progress(desc=name, total=total or None, initial=have, unit='B', unit_scale=True) as bar:
         while block := r.read(1<<20): f.write(block); bar.update(len(block))
     return total
 
