@@ -11,6 +11,7 @@ __all__ = ['MODEL_PRESETS', 'log', 'LipsyncError', 'Config', 'PreprocessConfig',
 import contextlib, ctypes, dataclasses, functools, gc, hashlib, importlib.metadata, json, logging, os, platform, sys, time
 from dataclasses import dataclass
 from pathlib import Path
+from filelock import FileLock, Timeout
 
 # %% ../nbs/100_config.ipynb #errors
 class LipsyncError(Exception):
@@ -144,21 +145,28 @@ def atomic_path(
     finally: tmp.unlink(missing_ok=True)
 
 # %% ../nbs/100_config.ipynb #only-one
+def _holder(path):
+    "`process 123 on host`, as the lock's holder wrote it; `another process` where it can't be read"
+    try: pid, host = path.read_text().split()
+    except (OSError, ValueError): return "another process"
+    return f"process {pid} on {host}"
+
 @contextlib.contextmanager
 def only_one(
     folder:str|Path, # Made if need be
 ):
-    "Hold the folder's lock; raises `LipsyncError` when another process has it"
+    "Hold the folder's lock; raises `LipsyncError` when another process has it, and says which"
     path = Path(folder)/'.lock'
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, 'a+') as lock:
-        try:
-            import fcntl
-            fcntl.flock(lock, fcntl.LOCK_EX|fcntl.LOCK_NB)
-        except ImportError: pass # Windows: nobody is kept out
-        except OSError: raise LipsyncError(f"{folder}: another run is at work here", "wait for it, or stop it first") from None
-        try: yield
-        finally: path.unlink(missing_ok=True)
+    lock = FileLock(path, timeout=0)
+    try: lock.acquire()
+    except Timeout: raise LipsyncError(f"{folder}: another run is at work here ({_holder(path)})", "wait for it, or stop it first") from None
+    try:
+        with contextlib.suppress(OSError): path.write_text(f"{os.getpid()} {platform.node() or 'unknown'}") # Windows: nobody else may write to it
+        yield
+    finally:
+        with contextlib.suppress(OSError): path.unlink() # while it is held: who waits for it looks again
+        lock.release()
 
 # %% ../nbs/100_config.ipynb #json
 def save_json(path:str|Path, obj):

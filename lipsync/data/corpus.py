@@ -18,7 +18,7 @@ from pathlib import Path
 import av
 from ..config import LipsyncError, PreprocessConfig, atomic_path, cache_dir, load_json, log, sha256_file
 from ..console import command, emit, fmt_bytes, fmt_time, plural, printable, progress, show_table, to_json
-from .store import find_videos, processed_name, read_meta, verify_file
+from .store import find_videos, processed_name, quick_check, read_meta, verify_file
 
 # %% ../../nbs/260_data.corpus.ipynb #kinds
 PROBLEMS = { # kind: (can it not be processed?, what to do)
@@ -519,13 +519,18 @@ def _processed(processed_dir):
     return have, sorted(twice)
 
 # %% ../../nbs/260_data.corpus.ipynb #have-find-missing
+def _damaged(videos, have):
+    "{video: what is wrong with its processed file}, by `quick_check`"
+    pairs = [(v, Path(have[name])/name) for v in videos if (name := processed_name(v)) in have]
+    return {v: f"its processed file is damaged: {why.removeprefix('damaged: ')}" for (v,_), why in _map(lambda p: quick_check(p[1]), pairs, 'look') if why}
+
 def find_missing(
     source_dir:Path, processed_dir:Path, # Videos, and where their processed files are
     pattern:str='*.mp4', # Which videos
-) -> tuple:              # (all videos, those without a processed file)
-    "Videos that have no processed file"
+) -> tuple:              # (all videos, those without a processed file, {video: what is wrong with its file})
+    "Videos that have no processed file, and those whose file is damaged"
     videos, (have, _) = find_videos(source_dir, pattern), _processed(processed_dir)
-    return videos, [v for v in videos if processed_name(v) not in have]
+    return videos, [v for v in videos if processed_name(v) not in have], _damaged(videos, have)
 
 # %% ../../nbs/260_data.corpus.ipynb #have-failures
 def _failures(processed_dir):
@@ -547,36 +552,47 @@ def _changed(
     return '' if s.get('mtime') == st.st_mtime or s.get('sha256') == sha256_file(video) else "other bytes than then"
 
 # %% ../../nbs/260_data.corpus.ipynb #stale
-def _stale(videos, have, deep):
+def _stale(videos, have, deep, damaged):
     "{video: in which way it changed}"
     if not deep: return {}
-    pairs = [(v, Path(have[processed_name(v)])/processed_name(v)) for v in videos if processed_name(v) in have]
+    pairs = [(v, Path(have[processed_name(v)])/processed_name(v)) for v in videos if processed_name(v) in have and v not in damaged]
     return {v: why for (v,_), why in _map(lambda p: _changed(*p), pairs, 'compare') if why}
 
 # %% ../../nbs/260_data.corpus.ipynb #status-standing
+def _person_standing(person, videos, have, failed, damaged, stale):
+    "One row of `status`"
+    hurt, old = sum(v in damaged for v in videos), sum(v in stale for v in videos)
+    done = sum(processed_name(v) in have for v in videos)-hurt
+    bad = sum(v.parts[-2:] in failed and processed_name(v) not in have for v in videos)
+    state = 'not started' if not (done or bad or hurt) else 'complete' if done == len(videos) and not old else 'partial'
+    return dict(person=person, videos=len(videos), processed=done, failed=bad, damaged=hurt, changed=old, state=state)
+
 def _standing(source_dir, processed_dir, pattern, deep):
     "Everything `status` finds out, as one dict"
     videos, (have, twice), failed = find_videos(source_dir, pattern), _processed(processed_dir), _failures(processed_dir)
-    stale, rows, reasons = _stale(videos, have, deep), [], []
-    for p, vs in _by(videos, lambda v: v.parent.name).items():
-        done = sum(processed_name(v) in have for v in vs)
-        bad = [(v, failed[v.parts[-2:]]) for v in vs if v.parts[-2:] in failed and processed_name(v) not in have]
-        old = sum(v in stale for v in vs)
-        reasons += [dict(source=str(v), reason=why) for v, why in bad]
-        rows.append(dict(person=p, videos=len(vs), processed=done, failed=len(bad), changed=old, state='not started' if not done and not bad else 'complete' if done == len(vs) and not old else 'partial'))
+    damaged, gone = _damaged(videos, have), [v for v in videos if processed_name(v) not in have]
+    stale = _stale(videos, have, deep, damaged)
+    rows = [_person_standing(p, vs, have, failed, damaged, stale) for p, vs in _by(videos, lambda v: v.parent.name).items()]
     orphans = len(have.keys() - {processed_name(v) for v in videos})
-    n = sum(r['processed'] for r in rows)
-    return dict(source_dir=str(source_dir), processed_dir=str(processed_dir), videos=len(videos), processed=n, missing=len(videos)-n, failed=reasons,
+    return dict(source_dir=str(source_dir), processed_dir=str(processed_dir), videos=len(videos), processed=sum(r['processed'] for r in rows), missing=len(gone),
+        failed=[dict(source=str(v), reason=failed[v.parts[-2:]]) for v in gone if v.parts[-2:] in failed],
+        damaged=[dict(source=str(v), file=os.path.join(have[processed_name(v)], processed_name(v)), reason=why) for v, why in damaged.items()],
         changed=[dict(source=str(v), how=h) for v,h in stale.items()] if deep else None, without_video=orphans, in_two_splits=twice,
         persons={s: sum(r['state'] == s for r in rows) for s in ('complete','partial','not started')}, per_person=rows)
 
 # %% ../../nbs/260_data.corpus.ipynb #status-show
+def _show_damaged(damaged, say):
+    "The first of the damaged files, and what is wrong with them"
+    for b in damaged[:10]: say(f"  {printable(b['source'])}: {printable(b['reason'])}")
+    if len(damaged) > 10: say(f"  … and {len(damaged)-10:,} more with a damaged file")
+
 def _show_status(r, again):
     "`status` for people"
     rows = sorted(r['per_person'], key=lambda p: {'partial':0, 'not started':1, 'complete':2}[p['state']])
     show_table([{k: v for k,v in p.items() if k != 'changed' or r['changed'] is not None} for p in rows], most=40)
     print(', '.join(f"{n:,} {s}" for s,n in r['persons'].items()) + f" of {plural(len(rows), 'person')}; {r['processed']:,} of {plural(r['videos'], 'video')} processed ({r['processed']/r['videos']:.1%})")
     for why, n in Counter(f['reason'] for f in r['failed']).most_common(10): print(f"  failed: {n:,} x {printable(why)}")
+    _show_damaged(r['damaged'], print)
     for c in (r['changed'] or [])[:10]: print(f"  changed since: {printable(c['source'])}: {c['how']}")
     if r['changed'] and len(r['changed']) > 10: print(f"  … and {len(r['changed'])-10:,} more changed since")
     if r['without_video']: print(f"  {plural(r['without_video'], 'processed file')} without a video here")
@@ -594,9 +610,9 @@ def status(
     deep:bool=False,     # Open every processed file: has its video changed since?
     json:bool=False,     # Print JSON for machines instead of tables
 ) -> int:
-    "Which persons are complete, partial, or not started"
+    "Which persons are complete, partial, or not started; which processed files are damaged"
     r = _standing(source_dir, processed_dir, pattern, deep)
-    todo = bool(r['missing'] or r['changed'])
+    todo = bool(r['missing'] or r['damaged'] or r['changed'])
     r['next'] = _again(source_dir, processed_dir, pattern) if todo else None
     emit(r, json, lambda r: _show_status(r, r['next']))
     return int(todo)
@@ -608,15 +624,17 @@ def missing(
     pattern:str='*.mp4', # Which videos; several patterns separated by commas
     json:bool=False,     # Print JSON for machines instead of tables
 ) -> int:
-    "List the videos that have no processed file, one a line"
-    videos, gone = find_missing(source_dir, processed_dir, pattern)
-    failed = _failures(processed_dir)
-    r = dict(videos=len(videos), count=len(gone), missing=[dict(source=str(v), reason=failed.get(v.parts[-2:])) for v in gone], next=_again(source_dir, processed_dir, pattern) if gone else None)
+    "List the videos that have no processed file or a damaged one, one a line"
+    (videos, gone, damaged), failed = find_missing(source_dir, processed_dir, pattern), _failures(processed_dir)
+    why = {v: failed.get(v.parts[-2:]) for v in gone} | damaged
+    listed = [dict(source=str(v), reason=why[v], damaged=v in damaged) for v in sorted(why)]
+    r = dict(videos=len(videos), count=len(why), damaged=len(damaged), missing=listed, next=_again(source_dir, processed_dir, pattern) if why else None)
     def show(r):
         for m in r['missing']: print(printable(m['source']))
-        log.info(f"{r['count']:,} of {plural(r['videos'], 'video')} missing" + (f"; next: {r['next']}" if gone else ''))
+        _show_damaged([m for m in r['missing'] if m['damaged']], log.info)
+        log.info(f"{len(gone):,} of {plural(r['videos'], 'video')} missing" + (f", {len(damaged):,} damaged" if damaged else '') + (f"; next: {r['next']}" if why else ''))
     emit(r, json, show)
-    return int(bool(gone))
+    return int(bool(why))
 
 # %% ../../nbs/260_data.corpus.ipynb #verify-aside
 def _verified(path, decode):

@@ -99,13 +99,13 @@ def _meta(src, person, cfg, al, rep):
 def is_complete(
     dst:Path, # A processed file
     src:Path, # Its video
-    cfg:PreprocessConfig, # The settings wanted
+    cfg:PreprocessConfig=None, # The settings wanted; None: any
 ) -> bool:
-    "Is `dst` made from this very `src` with this `cfg`? Size and time are compared; a copy with another time is compared by hash"
+    "Is `dst` whole at its ends, and made from this very `src` with this `cfg`? Size and time are compared; a copy with another time is compared by hash"
     try: m = read_meta(dst)
     except LipsyncError: return False
     st, s = src.stat(), m['source']
-    if m['config_digest'] != cfg.digest or s.get('bytes') != st.st_size: return False
+    if cfg and m['config_digest'] != cfg.digest or s.get('bytes') != st.st_size: return False
     return s['mtime'] == st.st_mtime or s['sha256'] == sha256_file(src)
 
 def report_of(

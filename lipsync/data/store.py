@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['SCHEMA_VERSION', 'ROW_GROUP', 'SHAPES', 'SCHEMA', 'RESTART', 'LANDMARK_STEP', 'OPTIONS', 'FIELD', 'FOOTER_MB',
            'ENTRY', 'decode_jpeg', 'encode_jpeg', 'cut_mouth', 'fill_mouth', 'RowWriter', 'write_rows', 'read_meta',
-           'read_rows', 'verify_file', 'find_videos', 'processed_name', 'windows', 'sequences', 'build_index',
-           'fake_processed']
+           'quick_check', 'read_rows', 'verify_file', 'find_videos', 'processed_name', 'windows', 'sequences',
+           'build_index', 'fake_processed']
 
 # %% ../../nbs/265_data.store.ipynb #imports
 import contextlib, hashlib, json, os, re, sys
@@ -175,8 +175,9 @@ FIELD = re.compile(rb'lipsync\.(footer|sha256)\x18\x40([0-9a-f]{64})') # A field
 
 def _tail(f):
     "(where the footer starts, the footer) of an open file; raises `ValueError`"
-    size = f.seek(0, 2)
+    f.seek(0); start = f.read(4); size = f.seek(0, 2)
     if size < 12: raise ValueError("not a readable Parquet file: empty or cut off")
+    if start != b'PAR1': raise ValueError("not a readable Parquet file: it doesn't begin like one")
     f.seek(size-8); end = f.read(8)
     n = int.from_bytes(end[:4], 'little')
     if end[4:] != b'PAR1' or n > size-12: raise ValueError("not a readable Parquet file: no footer at its end")
@@ -216,11 +217,16 @@ def write_rows(
 FOOTER_MB = 16 # Kept footers at most, as they stand in the files
 _footers = OrderedDict() # path: (mtime, size), metadata, what the file says of itself
 
-def _parse(path):
-    "Metadata of a Parquet file of ours, its footer's digest compared"
+def _ends(path):
+    "(footer, digests in it) of a file whose two ends are as they were written; raises `ValueError`"
     with open(path, 'rb') as f: _, footer = _tail(f)
     fields, blank = _fields(footer)
     if 'footer' in fields and fields['footer'][1] != hashlib.sha256(blank).hexdigest(): raise ValueError("damaged: its footer doesn't have the checksum it was written with")
+    return footer, fields
+
+def _parse(path):
+    "Metadata of a Parquet file of ours, its footer's digest compared"
+    footer, fields = _ends(path)
     md = pq.read_metadata(pa.BufferReader(b'PAR1'+footer+len(footer).to_bytes(4, 'little')+b'PAR1'))
     if b'lipsync' not in (md.metadata or {}): raise ValueError("not made by lipsync preprocess")
     meta = json.loads(md.metadata[b'lipsync'])
@@ -245,6 +251,17 @@ def _footer(path):
 def read_meta(path:str|Path) -> dict:
     "What the file says of itself, without reading a row"
     return json.loads(_footer(path)[0].metadata[b'lipsync'])
+
+# %% ../../nbs/265_data.store.ipynb #quick
+def quick_check(
+    path:str|Path, # A processed file
+) -> str:
+    "What is wrong with the two ends of a processed file, or an empty string; no row is read"
+    try:
+        if len(_ends(path)[1]) < 2: _parse(path)
+    except OSError as e: return e.strerror or str(e)
+    except (pa.ArrowException, ValueError, KeyError, TypeError) as e: return str(e)
+    return ''
 
 # %% ../../nbs/265_data.store.ipynb #read
 def _values(name, col):

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import cv2, numpy as np
 from fastcore.basics import patch
-from tqdm import tqdm
 
 from ..config import LipsyncError, atomic_path, cache_dir, sha256_file, versions
+from ..console import progress as progress_bar
 from ..face.landmarks import FACE_OVAL, LIPS_OUTER, FaceLandmarker, _mediapipe, _quiet
 from ..align.espeak import Speech, speak, _save_text
 from ..align.visemes import SILENCE, phone_to_viseme
@@ -729,7 +729,7 @@ def make_corpus(
     jobs = [(c, str(out/who/name)) for c,who,name in clips]
     cached = all((cache_dir('synth')/f'{_key(c)}.mp4').exists() for c,_ in jobs)
     n = min(workers if workers is not None else len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count(), len(jobs))
-    bar = tqdm(total=len(jobs), desc='clips', disable=not progress)
+    bar = progress_bar(total=len(jobs), desc='clips', unit='clip', show=progress)
     if n <= 1 or cached:
         for j in jobs: _job(*j); bar.update()
     else:

@@ -14,9 +14,9 @@ from itertools import islice, repeat, tee, zip_longest
 from pathlib import Path
 import cv2, numpy as np, soundfile, torch
 from fastcore.basics import patch
-from tqdm import tqdm
 from .. import __version__
 from ..config import LipsyncError, PreprocessConfig, log, only_one, release_memory
+from ..console import progress as progress_bar
 from ..face.landmarks import mouth_opening, warp
 from ..face.tracks import FaceTrack
 from ..face.scene import Scene, assign, choose, scan
@@ -381,7 +381,7 @@ def dub_video(
     sounds, done = audio if isinstance(audio, dict) else {who or 'speaker': audio}, 0
     with tempfile.TemporaryDirectory() as folder, _tidy(out):
         job = _Job(face, sounds, checkpoint, out, folder, device)
-        with tqdm(total=2*job.source.frames, desc=f"dub {Path(out).name}", unit='frame', disable=not progress) as bar:
+        with progress_bar(total=2*job.source.frames, desc=f"dub {Path(out).name}", unit='frame', show=progress) as bar:
             def tick(n):
                 nonlocal done # a bar that isn't shown doesn't count
                 bar.update(n); done += n

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from torch import nn
 from safetensors import safe_open
-from tqdm import tqdm
 from ..config import LipsyncError, atomic_path, cache_dir, load_json, log, provenance, save_json, sha256_file
+from ..console import progress
 from .discriminator import AdaptiveWGANGPDiscriminator
 from .lipsync import CompleteLipSyncModel, load_model, model_header, save_model
 from .viseme_predictor import VisemePredictor
@@ -132,10 +132,11 @@ def is_address(where) -> bool: return str(where).startswith(('https://','http://
 def resolve(where:str) -> tuple: # (address of the folder with a slash at its end, name of the file)
     "Folder and file name of an address; `hf://owner/repo[/file]` becomes the hub's own"
     if where.startswith('hf://'):
+        from huggingface_hub import hf_hub_url
         owner, _, rest = where[5:].partition('/')
         repo, _, file = rest.partition('/')
         if not repo: raise LipsyncError(f"{where}: names no repository", "write hf://owner/repo")
-        where = f'https://huggingface.co/{owner}/{repo}/resolve/main/{file}'
+        where = hf_hub_url(f'{owner}/{repo}', file or WEIGHTS)
     url = urllib.parse.urlsplit(where)
     folder, _, name = url.path.rpartition('/')
     if not name.endswith(('.safetensors', *PICKLES)): folder, name = url.path.rstrip('/'), WEIGHTS
@@ -146,11 +147,16 @@ def _stream(r, part:Path, have:int, name:str):
     "Write an answer to `part`, after the `have` bytes that are there; the size that it should have in the end, or 0 if unknown"
     have = have if r.status==206 else 0
     total = have+int(r.headers.get('Content-Length') or -have)
-    with open(part, 'ab' if have else 'wb') as f, tqdm(desc=name, total=total or None, initial=have, unit='B', unit_scale=True, disable=None) as bar:
+    with open(part, 'ab' if have else 'wb') as f, progress(desc=name, total=total or None, initial=have, unit='B', unit_scale=True) as bar:
         while block := r.read(1<<20): f.write(block); bar.update(len(block))
     return total
 
 # %% ../../nbs/350_models.hub.ipynb #fetch
+def _token(url):
+    "The user's token, for the hub's own addresses; else None"
+    from huggingface_hub import constants, get_token
+    return get_token() if url.startswith(constants.ENDPOINT.rstrip('/')+'/') else None
+
 def fetch(
     url:str,          # Of one file
     to:Path,          # Where to put it
@@ -160,11 +166,12 @@ def fetch(
     part, again = to.with_name(to.name+'.part'), "run it again: it goes on where it broke off"
     have = part.stat().st_size if part.exists() else 0
     ask = urllib.request.Request(url, headers={'User-Agent': 'lipsync', 'Accept-Encoding': 'identity'} | ({'Range': f'bytes={have}-'} if have else {}))
+    if token := _token(url): ask.add_unredirected_header('Authorization', f'Bearer {token}')
     try:
         with urllib.request.urlopen(ask, timeout=timeout) as r: total = _stream(r, part, have, to.name)
     except urllib.error.HTTPError as e:
         part.unlink(missing_ok=True)
-        raise LipsyncError(f"{url}: the server says {e.code} {e.reason}", "check the address; if it is private or gated, download it with a browser and give the folder") from e
+        raise LipsyncError(f"{url}: the server says {e.code} {e.reason}", "check the address; if it is private or gated on the hub: hf auth login") from e
     except (OSError, http.client.HTTPException) as e: raise LipsyncError(f"{url}: no answer ({getattr(e, 'reason', e)})", f"check the connection, then {again}") from e
     if (got := part.stat().st_size)<total: raise LipsyncError(f"{url}: broke off at {got:,} of {total:,} bytes", again)
     os.replace(part, to)

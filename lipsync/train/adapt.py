@@ -18,7 +18,6 @@ from types import SimpleNamespace
 import cv2, numpy as np, torch, torch.nn.functional as F
 from fastai.callback.core import CancelFitException
 from torch import nn
-from tqdm import tqdm
 from .. import __version__
 from ..config import LipsyncError, atomic_path, log, only_one, provenance, save_json, sha256_file
 from ..console import emit, fmt_time, plural, printable, progress, show_table
@@ -316,7 +315,7 @@ class Budget(Kept):
     def used(self): return self.learn.steps if self.by_steps else self.seconds
     def before_fit(self):
         form = '{desc}{percentage:3.0f}%|{bar:20}|{postfix} [{elapsed}<{remaining}]'
-        self.bar = tqdm(total=self.limit, initial=min(int(self.used()), self.limit), desc='learning', bar_format=form)
+        self.bar = progress(total=self.limit, initial=min(int(self.used()), self.limit), desc='learning', bar_format=form)
         self.saved = self.began = time.monotonic()
         if self.used() >= self.limit: raise CancelFitException()
     def after_batch(self):

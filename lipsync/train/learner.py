@@ -7,7 +7,7 @@ __all__ = ['LipSyncDataLoaders', 'Scores', 'Keeper', 'Pool', 'tell', 'moving_cli
            'restore', 'fit_datasets', 'write_config', 'fit', 'train']
 
 # %% ../../nbs/465_train.learner.ipynb #imports
-import math, sys, time
+import math, time
 from pathlib import Path
 from typing import Literal
 import torch
@@ -15,8 +15,8 @@ from fastcore.basics import patch
 from accelerate import Accelerator
 from fastai.callback.core import Callback, CancelFitException, CancelValidException
 from torch.utils.data import default_collate
-from tqdm import tqdm
 from ..config import LipsyncError, ModelConfig, log, model_config, provenance, save_json
+from ..console import progress
 from ..models.hub import save_pretrained
 from ..models.lipsync import save_model
 from .checkpoints import check_fits, differences, resume_from, save_checkpoint, save_epoch
@@ -170,7 +170,7 @@ class Progress(Callback):
     order, writes = 80, True
     def before_train(self):
         name = f"epoch {self.epoch+1}/{self.n_epoch} {self.stage.name}"
-        self.bar = tqdm(total=len(self.dls.train), desc=name, leave=False, mininterval=1, file=sys.stderr, disable=None) # no bar where standard error is a file
+        self.bar = progress(total=len(self.dls.train), desc=name, unit='batch')
     def after_batch(self):
         if not self.training: return
         self.bar.update(); self.bar.set_postfix_str(f"loss {float(self.loss):.3f}", refresh=False)
