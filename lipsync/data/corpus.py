@@ -632,7 +632,8 @@ def missing(
     def show(r):
         for m in r['missing']: print(printable(m['source']))
         _show_damaged([m for m in r['missing'] if m['damaged']], log.info)
-        log.info(f"{len(gone):,} of {plural(r['videos'], 'video')} missing" + (f", {len(damaged):,} damaged" if damaged else '') + (f"; next: {r['next']}" if why else ''))
+        also = f", {len(damaged):,} damaged" if damaged else ''
+        log.info(f"{len(gone):,} of {plural(r['videos'], 'video')} missing{also}" + (f"; next: {r['next']}" if why else ''))
     emit(r, json, show)
     return int(bool(why))
 

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 from ..config import LipsyncError, PreprocessConfig, keep_memory, log
 from ..audio.features import spec_augment
 from ..face.landmarks import NOSE_TIP, OUTER_EYES
-from .store import ROW_GROUP, build_index, read_meta, read_rows
+from .store import FACE_EVERY, ROW_GROUP, build_index, read_meta, read_rows
 
 # %% ../../nbs/280_data.dataset.ipynb #frames
 def _jpeg_side(data:bytes) -> int:
@@ -240,13 +240,19 @@ def _others(self:LipSyncDataset, a:int, lo:int, hi:int) -> np.ndarray:
     rows = np.r_[lo:a, a+self.seq_length:hi]
     return rows if len(rows) else np.arange(lo, hi)
 
+def _with_face(rows):
+    "Those of the rows in which a face is stored; raises `LipsyncError` where there is none"
+    if not len(out := rows[rows % FACE_EVERY == 0]): raise LipsyncError("no face is stored in this track", "process the video again")
+    return out
+
 @patch
-def _by_pose(self:LipSyncDataset, k:int, a:int, lo:int, hi:int, count:int, rng) -> np.ndarray:
-    "Rows with a similar pose and a different mouth"
+def _by_pose(self:LipSyncDataset, k:int, a:int, lo:int, hi:int, count:int, rng, faces:bool=False) -> np.ndarray:
+    "Rows with a similar pose and a different mouth; of those with a stored face"
     T = self.seq_length
     lo, hi = max(lo, a-REACH), min(hi, a+T+REACH)
     t = self._columns(k, lo, hi, ['landmarks','opening'], lambda t: dict(pose=head_pose(t['landmarks']), opening=t['opening']))
     rows, w = self._others(a, lo, hi), slice(a-lo, a-lo+T)
+    if faces: rows = _with_face(rows if (rows % FACE_EVERY == 0).any() else np.arange(lo, hi))
     at = similar_pose(t['pose'][rows-lo], t['opening'][rows-lo], t['pose'][w].mean(0), t['opening'][w].mean(), count, rng)
     return rows[at]
 
@@ -254,11 +260,10 @@ def _by_pose(self:LipSyncDataset, k:int, a:int, lo:int, hi:int, count:int, rng) 
 @patch
 def _face_row(self:LipSyncDataset, k:int, a:int, lo:int, hi:int, rng) -> int:
     "The row of the reference face"
-    T = self.seq_length
-    if self.reference == 'pose': return int(self._by_pose(k, a, lo, hi, 1, rng if self.train else None)[0])
-    if not self.train: return int(self._others(a, lo, hi)[0])
-    r = int(rng.integers(lo, max(lo+1, hi-T)))
-    return r+T if r >= a and hi-lo > T else r # never a frame of the window itself
+    if self.reference == 'pose': return int(self._by_pose(k, a, lo, hi, 1, rng if self.train else None, True)[0])
+    rows = self._others(a, lo, hi) # never a frame of the window itself, where there are others
+    rows = _with_face(rows if (rows % FACE_EVERY == 0).any() else np.arange(lo, hi))
+    return int(rng.choice(rows) if self.train else rows[0])
 
 @patch
 def _ref_rows(self:LipSyncDataset, i:int, k:int, a:int, lo:int, hi:int) -> list:

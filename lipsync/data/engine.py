@@ -236,8 +236,9 @@ def _settle(
     if keep: return PreprocessConfig.from_dict(jsonlib.loads(sets[0][0]))
     diff = [(n, d) for c, n in sets if (d := settings_changed(jsonlib.loads(c), cfg.to_dict()))]
     if not diff: return cfg
-    raise LipsyncError(f"{output}: {sum(n for n,_ in diff):,} of {plural(len(there), 'processed file')} there were made with other settings: " + '; '.join(d for _, d in diff),
-        "--redo processes them again with the new settings; --keep leaves them and takes their settings for what is missing; or give another folder for the output")
+    n = f"{sum(n for n,_ in diff):,} of {plural(len(there), 'processed file')}"
+    raise LipsyncError(f"{output}: {n} there were made with other settings: {'; '.join(d for _, d in diff)}",
+        "--redo processes them again with the new settings; --keep leaves them and takes their settings for what is missing; or give another output folder")
 
 # %% ../../nbs/275_data.engine.ipynb #progress
 class _Progress:
@@ -275,7 +276,7 @@ def preprocess_corpus(
     redo:bool=False,      # Process again what was made with other settings
     keep:bool=False,      # Leave it, and take the folder's settings for what is missing
 ) -> list:                # A `Report` for each video, by source
-    "Process every video that isn't complete; raises `LipsyncError` when the folder has other settings and neither `redo` nor `keep` is given; what fails is listed with its reason in `failed.json`, and the run goes on"
+    "Process every video that isn't complete; what fails is listed in `failed.json`. Raises `LipsyncError` where settings differ without `redo` or `keep`"
     videos, output, workers, start = find_videos(data_dir, pattern), Path(output), workers or default_workers(), time.time()
     with _own(output):
         cfg = _settle(folder_settings(output), cfg, redo, keep, output)
@@ -392,6 +393,7 @@ def reprocess(
     "Process what is missing, damaged or failed, with the settings and the split of the files that are there; what takes its worker down is tried again alone"
     split = load_json(s) if (s := Path(processed_dir)/'split.json').exists() else dict(val_ratio=.1, by_person=False)
     for n in (workers or max(1, default_workers()//2), 1):
-        reports = preprocess_corpus(source_dir, processed_dir, workers=n, val_ratio=split['val_ratio'], by_person=split['by_person'], pattern=pattern, progress=not json, preflight=0, keep=True)
+        reports = preprocess_corpus(source_dir, processed_dir, workers=n, val_ratio=split['val_ratio'], by_person=split['by_person'], pattern=pattern,
+            progress=not json, preflight=0, keep=True)
         if n == 1 or not any(r.reason.startswith(DIED) for r in reports): break
     return _conclude(reports, processed_dir, json)

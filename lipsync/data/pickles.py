@@ -13,12 +13,18 @@ from pathlib import Path
 import numpy as np
 from ..config import LipsyncError, PreprocessConfig, atomic_path, sha256_file
 from ..console import emit, fmt_bytes, plural, progress, show_table
-from .store import RowWriter, decode_jpeg, encode_jpeg, read_meta, read_rows, windows
+from .store import FACE_EVERY, RowWriter, decode_jpeg, encode_jpeg, read_meta, read_rows, windows
 
 # %% ../../nbs/268_data.pickles.ipynb #export-one
+def _last_face(faces):
+    "The face of each row, or of the last row that has one; of the first that has one before that"
+    last = next((f for f in faces if f), b'')
+    return [last := f or last for f in faces]
+
 def _sequence(path, a, b):
     "Rows a to b as the older layout has them"
-    r = read_rows(path, a, b, ['frame_index','face_jpeg','mouth_jpeg','viseme','mel_window'])
+    first = a//FACE_EVERY*FACE_EVERY; r = read_rows(path, first, b, ['frame_index','face_jpeg','mouth_jpeg','viseme','mel_window'])
+    r['face_jpeg'] = _last_face(r['face_jpeg']); r = {k: v[a-first:] for k, v in r.items()}
     jpeg = all(j[:2] == b'\xff\xd8' for j in r['face_jpeg']+r['mouth_jpeg'])
     crops = {n: r[c] if jpeg else [decode_jpeg(j) for j in r[c]] for n,c in (('face_crops','face_jpeg'), ('mouth_crops','mouth_jpeg'))}
     return dict(crops, visemes=r['viseme'].astype(np.int64), mel_windows=r['mel_window'], frame_indices=r['frame_index'].astype(np.int64), is_jpeg_compressed=jpeg)

@@ -14,7 +14,7 @@ from ..config import LipsyncError, PreprocessConfig, provenance, sha256_file
 from ..align.forced import align, find_transcript
 from ..audio.features import log_mel, mel_windows, voice_activity
 from ..face.landmarks import cut_out, mouth_opening, mouth_width
-from .store import ROW_GROUP, RowWriter, encode_jpeg, read_meta
+from .store import FACE_EVERY, ROW_GROUP, RowWriter, encode_jpeg, read_meta
 from ..align.sync import estimate_offset, shift_audio
 from ..face.follow import follow_face
 from ..media import MediaError, read_audio
@@ -67,7 +67,7 @@ def _row_pictures(rgb, i, tr, cfg):
     if tr.track[i] < 0: return b'', b'', 0.
     face, mouth = cut_out(rgb, tr.to_face[i], tr.to_mouth[i], cfg.face_size, cfg.mouth_size)
     _, sharp = cv2.meanStdDev(cv2.Laplacian(cv2.cvtColor(mouth, cv2.COLOR_RGB2GRAY), cv2.CV_16S))
-    return encode_jpeg(face, cfg), encode_jpeg(mouth, cfg), float(sharp[0,0]**2)
+    return b'' if i % FACE_EVERY else encode_jpeg(face, cfg), encode_jpeg(mouth, cfg), float(sharp[0,0]**2)
 
 def _rows(frames, tr, audio, opening, visemes, cfg):
     "The columns of the store, so many rows at a time"

@@ -124,7 +124,8 @@ def dub_jobs(
         there = [Path(j['out']).exists() and old.get(j['out'], {}).get('key') == k for j, k in zip(jobs, keys)]
         made = {j['out']: Made(**dict(old[j['out']], status='skipped')) for j, t in zip(jobs, there) if t}
         todo = [(Path(j['face']), Path(j['out']), j, checkpoint, device, crf, k) for j, k, t in zip(jobs, keys, there) if not t]
-        bar = progress_bar(total=sum(_length(t[2]) for t in todo), desc='dub', show=progress, bar_format='{percentage:3.0f}%|{bar:20}| {desc} [{elapsed}<{remaining}]')
+        bar = progress_bar(total=sum(_length(t[2]) for t in todo), desc='dub', show=progress,
+            bar_format='{percentage:3.0f}%|{bar:20}| {desc} [{elapsed}<{remaining}]')
         def done(r):
             made[r.output] = r if isinstance(r, Made) else Made(r.source, r.output, r.status, r.reason)
             if signer and r.status == 'done': sign(r.output, *signer, credit=r.report['generator']['credit'])

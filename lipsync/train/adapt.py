@@ -118,7 +118,7 @@ def load_footage(
 
 # %% ../../nbs/480_train.adapt.ipynb #processed
 class Processed:
-    "A processed video as a source: its face crops"
+    "A processed video as a source: its face crops, each with its own mouth; a face is stored in every fifth row, and serves the rows up to the next"
     fps, block = 25., 75
     def __init__(self, path:str|Path): self.path = Path(path)
 
@@ -127,8 +127,12 @@ class Processed:
         now = [None, None]
         def read(i):
             k, n = i//self.block, self.block
-            if now[0] != k: now[:] = k, read_rows(self.path, k*n, (k+1)*n, ['face_jpeg','mouth_jpeg'])['face_jpeg']
-            return decode_jpeg(now[1][i-k*n])
+            if now[0] != k: now[:] = k, read_rows(self.path, k*n, (k+1)*n, ['face_jpeg','mouth_jpeg','to_face','to_mouth'])
+            r, j = now[1], i-k*n; at = [a for a in range(n) if a < len(r['face_jpeg']) and r['face_jpeg'][a]]
+            face, mouth = decode_jpeg(r['face_jpeg'][max((a for a in at if a <= j), default=at[0])]), decode_jpeg(r['mouth_jpeg'][j])
+            x, y = (r['to_face'][j]-r['to_mouth'][j])[:,2].round().astype(int); h = min(len(mouth), len(face)-y)
+            face[y:y+h,x:x+len(mouth)] = mouth[:h]
+            return face
         return read
 
     def track(self) -> FaceTrack:
