@@ -32,7 +32,7 @@ from ..media import audio_blocks
 from ..models.fast import optimise
 from ..models.hub import is_address
 from ..models.stream import Streamer
-from ..train.checkpoints import load_generator
+from ..models.checkpoint import load_generator
 from ..models.viseme_predictor import load_predictor
 
 # %% ../../nbs/560_dub.dub.ipynb #pace

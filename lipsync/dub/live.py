@@ -37,7 +37,7 @@ from ..media import _resampled
 from ..models.audio_encoder import delay
 from ..models.fast import optimise
 from ..models.stream import Streamer, flat, nest
-from ..train.checkpoints import load_generator
+from ..models.checkpoint import load_generator
 
 # %% ../../nbs/570_dub.live.ipynb #mono
 def as_mono(

@@ -18,7 +18,8 @@ from fastcore.basics import patch
 from ..config import LipsyncError, ModelConfig
 from ..models.discriminator import AdaptiveWGANGPDiscriminator
 from ..models.lipsync import CompleteLipSyncModel
-from .checkpoints import load_optimizer, load_weights
+from ..models.checkpoint import load_weights
+from .checkpoints import load_optimizer
 from .core import Averaged, Critic, Finite, Kept, RunLearner, ShareGradients, TrainingBroke, adam
 from .gan import GANModule, adaptive_lambda, gradient_penalty, same_start
 from .loaders import accelerator, seed_for
