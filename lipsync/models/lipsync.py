@@ -12,7 +12,6 @@ from pathlib import Path
 import torch
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
-from torch.utils.flop_counter import FlopCounterMode
 from safetensors import safe_open, SafetensorError
 from safetensors.torch import save_file
 from ..config import LipsyncError, ModelConfig, atomic_path
@@ -111,6 +110,7 @@ def _parts(model) -> dict:
 
 def _flops(model, inputs, T) -> dict:
     "GFLOP a frame of each part"
+    from torch.utils.flop_counter import FlopCounterMode # imports triton
     args, kw = inputs(model, T)
     with FlopCounterMode(display=False) as f, torch.no_grad(): model(*args, **kw)
     counts, top = f.get_flop_counts(), type(model).__name__
