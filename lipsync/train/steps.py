@@ -31,7 +31,7 @@ from .stages import Stage, TrainConfig, end_early, loss_weights, lr_factor, stag
 def build(cfg:TrainConfig, mcfg:ModelConfig, acc:Accelerator) -> GANModule:
     "Generator and critic with seeded weights, the same in all processes"
     torch.manual_seed(seed_for('weights', cfg.seed))
-    gan = GANModule(CompleteLipSyncModel(mcfg, checkpoint=cfg.checkpointing), AdaptiveWGANGPDiscriminator(mcfg)).to(acc.device)
+    gan = GANModule(CompleteLipSyncModel(mcfg, use_checkpoint=cfg.checkpointing), AdaptiveWGANGPDiscriminator(mcfg)).to(acc.device)
     same_start(gan, acc)
     return gan
 
