@@ -19,7 +19,7 @@ from lipsync.models.generator import visible
 from lipsync.models.lipsync import load_model
 from lipsync.models.syncnet import SyncDiscriminator, sync_accuracy
 from lipsync.testing import n_params
-from lipsync.train.checkpoints import load_generator
+from lipsync.models.checkpoint import load_generator
 from lipsync.train.expert import fit_expert
 from lipsync.train.gan import generate
 from lipsync.train.learner import fit_datasets

@@ -220,7 +220,7 @@ def true_batch(data:Path, cfg, clips=4) -> dict:
 @torch.inference_mode()
 def trained_quality(run:Path, data:Path) -> dict:
     "A trained generator's own clips: how far each fast variant's pictures are from the exact ones, and from the true mouths"
-    from lipsync.train.checkpoints import load_generator
+    from lipsync.models.checkpoint import load_generator
     found = [run/f'{n}.pt' for n in ('best_model_full','best_model_sync','best_model_coarse','last') if (run/f'{n}.pt').exists()]
     m, cfg = load_generator(found[0]); batch = true_batch(data, cfg)
     args = batch['mels'], batch['visemes'], batch['face']; kw = m.context(batch); exact = m(*args, **kw)

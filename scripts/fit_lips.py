@@ -12,6 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 import cv2, numpy as np, torch, torch.nn.functional as F
+from torch import nn
 from safetensors.torch import save_file
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,7 +26,7 @@ from lipsync.face.landmarks import FaceLandmarker, OUTER_EYES
 from lipsync.align.sync import estimate_offset
 from lipsync.align.visemes import N_VISEMES, Segment
 from lipsync.face.scene import KEPT
-from lipsync.dub.lips import AHEAD, APERTURE, AT, BEHIND, LipModel, LipNet, MEASURES, hear, lip_measures, lip_range, shut_at, speech_steps
+from lipsync.dub.lips import AHEAD, APERTURE, AT, BEHIND, LipModel, MEASURES, hear, lip_measures, lip_range, shut_at, speech_steps
 from lipsync.media import MediaError, read_audio, read_frames
 
 FOLDS = (('s2','s5','s30'), ('s3','s31','s22'), ('s4','s34')) # GRID speakers that are left out together; s1 is in every fold
@@ -78,6 +79,24 @@ def batch(clips:list, rng, T:int=75):
         left_out = rng.random()
         V[i,:m], B[i,:m], Y[i,:min(T, len(c['y']))] = v*(left_out > .15), b.reshape(m,-1)*(left_out < .85), c['y'][:T]
     return map(torch.from_numpy, (V, B, Y))
+
+class Block(nn.Module):
+    def __init__(self, width, step, both, drop):
+        super().__init__()
+        self.pad = (step,step) if both else (2*step,0)
+        self.a, self.b, self.drop = nn.Conv1d(width, width, 3, dilation=step), nn.Conv1d(width, width, 1), nn.Dropout(drop)
+    def forward(self, x): return x + self.b(self.drop(F.gelu(self.a(F.pad(F.gelu(x), self.pad)))))
+
+class LipNet(nn.Module):
+    "lipsync.dub.lips.LipNet as it is trained: visemes [B,T,21] and bands [B,T,60] -> [B,T,6]"
+    def __init__(self, width:int=96, drop:float=.3):
+        super().__init__()
+        self.visemes, self.bands = nn.Linear(N_VISEMES, 24), nn.Linear(60, 24)
+        self.inp, self.out = nn.Conv1d(48, width, 5, padding=2), nn.Conv1d(width, len(MEASURES), 1)
+        self.blocks = nn.Sequential(*(Block(width, s, s <= 2, drop) for s in (1,2,4,8)))
+    def forward(self, visemes, bands):
+        x = torch.cat([self.visemes(visemes), self.bands(bands)], -1).transpose(1, 2)
+        return self.out(self.blocks(self.inp(x))).transpose(1, 2)
 
 def train(clips:list, steps:int, seed:int, width:int) -> LipNet:
     "One network; every speaker is met in proportion to the root of his number of clips"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NBS, LIB = ROOT/'nbs', ROOT/'lipsync'
-HAND_WRITTEN = {'models/__init__.py'} # re-exports the public names; every other module is exported from a notebook
+HAND_WRITTEN = {'models/__init__.py','dub/__init__.py'} # re-exports the public names; every other module is exported from a notebook
 
 def notebooks(): return sorted(f for f in NBS.rglob('*.ipynb') if not {'.ipynb_checkpoints','_proc'} & set(f.relative_to(NBS).parts))
 def name(nb): return nb.relative_to(NBS).as_posix()

@@ -20,7 +20,7 @@ from lipsync.config import keep_memory, load_json, model_config, provenance, sav
 from lipsync.data.dataset import LipSyncDataset
 from lipsync.models.syncnet import best_offsets
 from lipsync.testing import correlation, n_params
-from lipsync.train.checkpoints import load_generator
+from lipsync.models.checkpoint import load_generator
 from lipsync.train.expert import fit_expert, load_expert
 from lipsync.train.gan import generate
 from lipsync.train.learner import fit_datasets

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import espeakng_loader, numpy as np, tgt
 from fastcore.basics import basic_repr
-from scipy.signal import resample_poly
 
 from ..config import LipsyncError, atomic_path
 from .visemes import Segment
@@ -229,6 +228,7 @@ def speak(
         phones, at = _segments([(t+n/es.sr, p, s) for t,p,s in ev], np.pad(x, n), es.sr)
         words = _words(es, text, phones, at)
     g = gcd(sr, es.sr)
+    from scipy.signal import resample_poly
     audio = resample_poly(np.pad(x, n)/32768, sr//g, es.sr//g).astype(np.float32).clip(-1, 1)
     return Speech(audio, sr, phones, words, text, voice)
 

@@ -12,7 +12,7 @@ __all__ = ['HZ', 'TAPS', 'LISTENER', 'SEARCH', 'MEMORY', 'WEIGHT', 'MIN_SECONDS'
 import functools
 from dataclasses import dataclass, field
 import numpy as np, scipy.fft
-from scipy.stats import norm
+from scipy.special import log_ndtr
 from .forced import Alignment
 
 # %% ../../nbs/230_align.sync.ipynb #listener
@@ -144,7 +144,7 @@ def _chance(expected, seen, fps, best):
     around, back = (scipy.fft.irfft(scipy.fft.rfft(x, axis=0)*f, len(s), axis=0) @ w/w.sum() for x in (e, e[::-1]))
     null = np.concatenate([around[d+1:-d or None], back])
     spread = np.sqrt((null.var() + _usual(np.isfinite(seen).all(1).sum()/fps, len(w))**2)/2)
-    return float(-np.expm1((d+1)*norm.logcdf(best/spread))) # every second of the 2d+1 shifts is news
+    return float(-np.expm1((d+1)*log_ndtr(best/spread))) # every second of the 2d+1 shifts is news
 
 # %% ../../nbs/230_align.sync.ipynb #estimate-class
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ __all__ = ['MEL_FLOOR', 'MEL_TOP', 'mel_filters', 'mel_power', 'log_mel', 'mel_w
 
 # %% ../../nbs/200_audio.features.ipynb #imports
 import functools
-import numpy as np, torch
+import numpy as np
 from ..config import LipsyncError, PreprocessConfig
 
 # %% ../../nbs/200_audio.features.ipynb #mel-filterbank
@@ -16,17 +16,18 @@ from ..config import LipsyncError, PreprocessConfig
 def mel_filters(
     sr:int, n_fft:int, n_mels:int, # Sample rate, Hz; samples of a window; bands
     lo:float=0., hi:float=None, # Hz of the lowest and the highest edge; None: half the sample rate
-) -> torch.Tensor: # float32 [n_mels, 1+n_fft//2]
+) -> 'torch.Tensor': # float32 [n_mels, 1+n_fft//2]
     "Triangular bands on Slaney's mel scale, each of unit area"
-    import librosa
+    import librosa, torch
     return torch.from_numpy(librosa.filters.mel(sr=sr, n_fft=n_fft, n_mels=n_mels, fmin=lo, fmax=hi))
 
 # %% ../../nbs/200_audio.features.ipynb #mel-mel-power
 def mel_power(
     audio:np.ndarray, # Mono samples at `cfg.audio_sr`, float in [-1,1], [N], N may be 0
     cfg:PreprocessConfig=PreprocessConfig()
-) -> torch.Tensor: # float32 [mel_bins, 1+N//hop_length], >= 0
+) -> 'torch.Tensor': # float32 [mel_bins, 1+N//hop_length], >= 0
     "Mel power spectrogram; column j is centred on sample `j*hop_length`, beyond the ends there is silence"
+    import torch
     x = torch.as_tensor(np.ascontiguousarray(audio), dtype=torch.float32)
     if x.ndim != 1: raise LipsyncError(f"audio of shape {tuple(x.shape)}, mono samples [N] wanted", "average the channels first")
     x = torch.nn.functional.pad(torch.nan_to_num(x), (cfg.n_fft//2, cfg.n_fft//2))
@@ -92,6 +93,7 @@ def voice_activity(
 # %% ../../nbs/200_audio.features.ipynb #aug-spans
 def _spans(n, count, width, generator):
     "[n] bool, `count` random runs of 0..width positions"
+    import torch
     r = torch.rand(2, count, generator=generator)
     length = (r[0]*(min(width, n)+1)).long()
     start = (r[1]*(n-length+1)).long()
@@ -100,13 +102,14 @@ def _spans(n, count, width, generator):
 
 # %% ../../nbs/200_audio.features.ipynb #aug-spec-augment
 def spec_augment(
-    mels:torch.Tensor,   # Windows [T, mel_bins, window_frames] of one clip, or a spectrogram [mel_bins, n]
+    mels:'torch.Tensor',   # Windows [T, mel_bins, window_frames] of one clip, or a spectrogram [mel_bins, n]
     generator=None,      # torch.Generator, so that it can be repeated
     bands:tuple=(2,10),  # How many runs of bands, the longest
     columns:tuple=(2,10),# How many runs of columns, the longest (16 ms each)
     cfg:PreprocessConfig=PreprocessConfig()
-) -> torch.Tensor: # Same shape and range
+) -> 'torch.Tensor': # Same shape and range
     "Blank random bands and moments with the mean, the same in all windows that show them"
+    import torch
     x = torch.as_tensor(mels)
     col = torch.arange(x.shape[-1])
     if x.ndim == 3: col = (torch.arange(len(x))*cfg.audio_sr/cfg.hop_length/cfg.fps).round().long()[:,None] + col

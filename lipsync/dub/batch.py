@@ -20,7 +20,6 @@ from .dub import dub_video, generator, identity
 from .preflight import preflight
 from ..face.scene import parse_faces, scan
 from ..sources import is_photos
-from .foreign import candidates
 from .output import AI_MARK, EspeakSpeaker, spoken
 from ..media import probe
 
@@ -220,6 +219,7 @@ def generators(
     json:bool=False,     # Print it as JSON
 ) -> int:
     "What can dub: the training-free generator, and what files of weights were recognised as, whose they are, what they may be used for, and how fast they are here"
+    from lipsync.dub.foreign import candidates # needs torch
     trial, rows, refused = _trial(), [], []
     for p in [None, *dict.fromkeys(c for p in paths for c in candidates(p) or [p])]:
         try: g = generator(p, device); rows.append(g.about() | dict(path=p and str(p), ms=g.ms_per_frame(*trial)))

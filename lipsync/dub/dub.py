@@ -4,16 +4,17 @@
 
 # %% auto #0
 __all__ = ['pace', 'Reference', 'references', 'from_model', 'track_mouths', 'Voice', 'DubReport', 'MouthGenerator', 'generator',
-           'identity', 'dub_video']
+           'identity', 'dub_video', 'Dubber']
 
 # %% ../../nbs/560_dub.dub.ipynb #imports
-import contextlib, hashlib, shutil, tempfile, time
+import contextlib, hashlib, shutil, sys, tempfile, time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice, repeat, tee, zip_longest
 from pathlib import Path
-import cv2, numpy as np, soundfile, torch
+import cv2, numpy as np, soundfile
 from fastcore.basics import patch
+from fastcore.meta import delegates
 from .. import __version__
 from ..config import LipsyncError, PreprocessConfig, log, only_one, release_memory
 from ..console import progress as progress_bar
@@ -21,19 +22,12 @@ from ..face.landmarks import mouth_opening, warp
 from ..face.tracks import FaceTrack
 from ..face.scene import Scene, assign, choose, scan
 from ..sources import Video, open_source
-from .foreign import foreign, foreign_files, is_foreign
 from .generators import Generator, Paster, Take, Terms
 from .lips import speech_steps
 from .output import Output, parts_of, sound_plan
-from .person import PersonGenerator, is_person
 from .speech import Mels, Sound, room_noise, visemes_at, what_is_said
 from .training_free import TrainingFree
 from ..media import audio_blocks
-from ..models.fast import optimise
-from ..models.hub import is_address
-from ..models.stream import Streamer
-from ..train.checkpoints import load_generator
-from ..models.viseme_predictor import load_predictor
 
 # %% ../../nbs/560_dub.dub.ipynb #pace
 def pace(
@@ -93,6 +87,7 @@ def references(
 # %% ../../nbs/560_dub.dub.ipynb #from-model
 def _tensor(pictures, side, dev):
     "uint8 RGB pictures as [n,3,side,side] in [-1,1]"
+    import torch
     fit = lambda x: x if len(x) == side else cv2.resize(x, (side,side), interpolation=cv2.INTER_AREA if len(x) > side else cv2.INTER_CUBIC)
     return torch.from_numpy(np.stack([fit(x) for x in pictures])).to(dev).permute(0,3,1,2).float()/127.5-1
 
@@ -101,6 +96,8 @@ def from_model(
     chunk:int=75, # Frames at a time
 ) -> Callable:    # mels [n,80,7], visemes [n], `Reference`, iterator of n mouth crops -> iterator of n mouths, uint8 [S,S,3]
     "The function that `dub_video` wants, of a generator"
+    import torch
+    from lipsync.models.stream import Streamer
     dev, cfg = next(model.parameters()).device, model.cfg
     bytes_of = lambda y: ((y+1)*127.5).round().clamp(0, 255).byte().permute(0,2,3,1).cpu().numpy()
     @torch.inference_mode()
@@ -241,6 +238,22 @@ class MouthGenerator(Generator):
         return 1e3*(time.perf_counter()-start)/n
 
 # %% ../../nbs/560_dub.dub.ipynb #generator-of
+def _is_network(x):
+    "A module of torch? Who has one has imported torch; a dub without a network need not"
+    return 'torch' in sys.modules and isinstance(x, sys.modules['torch'].nn.Module)
+
+def _from_files(path, device):
+    "The generator of a file, folder or address"
+    import torch
+    from lipsync.dub.foreign import foreign, is_foreign
+    from lipsync.dub.person import PersonGenerator, is_person
+    from lipsync.models.checkpoint import load_generator
+    from lipsync.models.fast import optimise
+    if is_person(path): return PersonGenerator(path)
+    device, why = device or ('cuda' if torch.cuda.is_available() else 'cpu'), 'given as checkpoint'
+    if is_foreign(path): return foreign(path, device, why=why)
+    return MouthGenerator(from_model(optimise(load_generator(path, device)[0])), path, *identity(path), why=why)
+
 def generator(
     checkpoint=None, # Checkpoint file, folder or address of a model, a folder of `lipsync adapt`, others' weights, a `CompleteLipSyncModel`, a function as `from_model` makes, or a `Generator`; None: the training-free one
     device:str=None, # cpu or cuda; a GPU if there is one
@@ -248,31 +261,41 @@ def generator(
     "The generator that is meant; raises `LipsyncError`"
     if isinstance(checkpoint, Generator): return checkpoint
     if checkpoint is None: return TrainingFree(why='no checkpoint was given')
-    if isinstance(checkpoint, torch.nn.Module): return MouthGenerator(from_model(checkpoint.eval()), 'a model', *identity(checkpoint))
+    if _is_network(checkpoint): return MouthGenerator(from_model(checkpoint.eval()), 'a model', *identity(checkpoint))
     if callable(checkpoint): return MouthGenerator(checkpoint, 'a function', *identity(checkpoint))
-    if is_person(checkpoint): return PersonGenerator(checkpoint)
-    device, why = device or ('cuda' if torch.cuda.is_available() else 'cpu'), 'given as checkpoint'
-    if is_foreign(checkpoint): return foreign(checkpoint, device, why=why)
-    return MouthGenerator(from_model(optimise(load_generator(checkpoint, device)[0])), checkpoint, *identity(checkpoint), why=why)
+    made = _from_files(checkpoint, device)
+    made.beside = checkpoint
+    return made
+
+# %% ../../nbs/560_dub.dub.ipynb #identity
+def _digest(net):
+    "SHA-256 of a network's weights"
+    import torch
+    h = hashlib.sha256()
+    for v in net.state_dict().values(): h.update(v.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes() if v.ndim else str(v.item()).encode())
+    return h.hexdigest()
 
 def identity(checkpoint) -> tuple: # (files, a text)
     "What tells one generator from another, without loading it"
     if checkpoint is None or isinstance(checkpoint, Generator): return (checkpoint or TrainingFree()).identity()
-    if isinstance(checkpoint, torch.nn.Module):
-        h = hashlib.sha256()
-        for v in checkpoint.state_dict().values(): h.update(v.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes() if v.ndim else str(v.item()).encode())
-        return [], h.hexdigest()
+    if _is_network(checkpoint): return [], _digest(checkpoint)
     if callable(checkpoint): return [], getattr(checkpoint, '__qualname__', type(checkpoint).__name__)
+    from lipsync.dub.foreign import foreign_files, is_foreign
+    from lipsync.dub.person import is_person
+    from lipsync.models.hub import is_address
     if is_address(checkpoint): return [], str(checkpoint)
     if not is_person(checkpoint) and is_foreign(checkpoint): return foreign_files(checkpoint), ''
     path = Path(checkpoint)
     return sorted(p for p in path.iterdir() if p.suffix in ('.safetensors','.json')) if path.is_dir() else [path], ''
 
-
 # %% ../../nbs/560_dub.dub.ipynb #predictor-of
 def _predictor(checkpoint, device=None):
     "The viseme predictor that lies beside a checkpoint, or None"
-    if not isinstance(checkpoint, (str, Path)) or is_address(checkpoint): return None
+    if not isinstance(checkpoint, (str, Path)): return None
+    import torch
+    from lipsync.models.hub import is_address
+    from lipsync.models.viseme_predictor import load_predictor
+    if is_address(checkpoint): return None
     folder = Path(checkpoint) if Path(checkpoint).is_dir() else Path(checkpoint).parent
     if not (path := folder/'visemes.safetensors').exists(): return None
     return load_predictor(path, device or ('cuda' if torch.cuda.is_available() else 'cpu'))
@@ -318,7 +341,7 @@ class _Job:
 
     def listen(self, text, transcript, voice, device):
         "The visemes of each sound, every 10 ms"
-        predictor, self.visemes = _predictor(self.checkpoint, device), {}
+        predictor, self.visemes = _predictor(self.generate.beside, device), {}
         for p in dict.fromkeys(self.faces.values()):
             text_, labels, cues = what_is_said(p, text, transcript)
             self.visemes[p], al = visemes_at(self.heard[p], speech_steps(self.heard[p].seconds), text_, labels, cues, self.cfg, voice, predictor, 4)
@@ -392,3 +415,24 @@ def dub_video(
             job.write(folder, tick, crf, chunk, unmarked)
     job.rep.seconds = round(time.time()-job.start, 1)
     return job.rep
+
+# %% ../../nbs/560_dub.dub.ipynb #dubber
+class Dubber:
+    "A generator that is loaded once and dubs many videos"
+    def __init__(self,
+        model=None,      # Anything that `generator` takes; None: the training-free one
+        device:str=None, # cpu or cuda; a GPU if there is one
+    ): self.generator, self.device = generator(model, device), device
+
+    @delegates(dub_video, but=['face','checkpoint','device'])
+    def __call__(self,
+        video:str|Path|list,   # Video, photo, folder or list of photos
+        audio:str|Path|dict,   # Any file with the new speech; or {who: file}, a sound for each face
+        out:str|Path,          # The mp4 to write
+        text:str=None,         # What is said, if it is known
+        **kwargs
+    ) -> DubReport:
+        "Put the speech of `audio` into the mouth of `video`"
+        return dub_video(video, audio, self.generator, out, text, device=self.device, **kwargs)
+
+    def __repr__(self): return f"Dubber({self.generator})"

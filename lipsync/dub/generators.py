@@ -56,6 +56,7 @@ class Generator:
     use = ''                        # The same in a few words
     why = ''                        # Why it is used, one line
     not_live = ''                   # Why it can't be used live, one line
+    beside = None                   # The file or folder it was loaded from; a viseme predictor may lie there
 
     def perform(self,
         take:Take,

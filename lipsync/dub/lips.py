@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-import numpy as np, torch, torch.nn.functional as F
+import numpy as np
 from fastcore.basics import patch
 from safetensors import safe_open
-from torch import nn
+from scipy.special import erf
 from ..config import LipsyncError
 from ..face.landmarks import CHIN, LIP_GAP
 from ..align.sync import HZ, band_power, band_levels
@@ -84,26 +84,30 @@ def hear(
 # %% ../../nbs/535_dub.lips.ipynb #net
 AHEAD, BEHIND = 5, 29 # Frames that the network looks into the future and the past
 
-class _Block(nn.Module):
-    def __init__(self, width, step, both, drop):
-        super().__init__()
-        self.pad = (step,step) if both else (2*step,0)
-        self.a, self.b, self.drop = nn.Conv1d(width, width, 3, dilation=step), nn.Conv1d(width, width, 1), nn.Dropout(drop)
-    def forward(self, x): return x + self.b(self.drop(F.gelu(self.a(F.pad(F.gelu(x), self.pad)))))
+def _gelu(x): return .5*x*(1+erf(x*np.float32(.5**.5)))
 
-class LipNet(nn.Module):
-    "Measures of a mouth from speech, in units of the speaker's range above rest: visemes [B,T,21] and bands [B,T,60] -> [B,T,6]"
+def _conv(x, w, b, before, after, step=1):
+    "Convolution over time with zeros around: x [T,i], w [o,i,k] -> [T,o]"
+    x, n = np.pad(x, ((before,after),(0,0))), len(x)
+    return sum(x[k*step:k*step+n] @ w[...,k].T for k in range(w.shape[-1])) + b
+
+class LipNet:
+    "Measures of a mouth from speech, in units of the speaker's range above rest. In NumPy, so that a dub needs no torch; `scripts/fit_lips.py` trains it"
     def __init__(self,
-        width:int=96,    # Channels
-        drop:float=.3,   # Dropout
-    ):
-        super().__init__()
-        self.visemes, self.bands = nn.Linear(N_VISEMES, 24), nn.Linear(60, 24)
-        self.inp, self.out = nn.Conv1d(48, width, 5, padding=2), nn.Conv1d(width, len(MEASURES), 1)
-        self.blocks = nn.Sequential(*(_Block(width, s, s <= 2, drop) for s in (1,2,4,8))) # 2+1+2 frames ahead
-    def forward(self, visemes, bands):
-        x = torch.cat([self.visemes(visemes), self.bands(bands)], -1).transpose(1, 2)
-        return self.out(self.blocks(self.inp(x))).transpose(1, 2)
+        weights:dict, # {name: float32 array}, the names as torch's modules give them
+    ): self.w = weights
+
+    def __call__(self,
+        visemes:np.ndarray, # float32 [T,21], share of each viseme
+        bands:np.ndarray,   # float32 [T,60], loudness
+    ) -> np.ndarray:        # float32 [T,6]
+        w = self.w
+        x = np.concatenate([x @ w[f'{n}.weight'].T + w[f'{n}.bias'] for n,x in (('visemes',visemes), ('bands',bands))], 1)
+        x = _conv(x, w['inp.weight'], w['inp.bias'], 2, 2)
+        for i,s in enumerate((1,2,4,8)): # the first two look ahead as far as back: with `inp` 2+1+2 frames
+            y = _conv(_gelu(x), w[f'blocks.{i}.a.weight'], w[f'blocks.{i}.a.bias'], *((s,s) if s <= 2 else (2*s,0)), s)
+            x = x + _conv(_gelu(y), w[f'blocks.{i}.b.weight'], w[f'blocks.{i}.b.bias'], 0, 0)
+        return _conv(x, w['out.weight'], w['out.bias'], 0, 0)
 
 # %% ../../nbs/535_dub.lips.ipynb #load
 def lips_path() -> Path:
@@ -117,11 +121,14 @@ class LipModel:
     ):
         path = Path(path or lips_path())
         try:
-            with safe_open(str(path), 'pt') as f: t, self.meta = {k: f.get_tensor(k) for k in f.keys()}, json.loads(f.metadata()['lips'])
+            with safe_open(str(path), 'np') as f: t, self.meta = {k: f.get_tensor(k) for k in f.keys()}, json.loads(f.metadata()['lips'])
         except Exception as e: raise LipsyncError(f"{path}: not a file of scripts/fit_lips.py ({e})", "leave it out: one comes with the package") from e
-        self.nets = nn.ModuleList(LipNet(self.meta['width']) for _ in range(self.meta['nets'])).eval()
-        self.nets.load_state_dict({k.removeprefix('nets.'): x.float() for k,x in t.items() if k.startswith('nets.')})
-        self.basis, self.mean, self.usual = (t[k].double().numpy() for k in ('basis','mean','usual')) # [6,88,2], [88,2], [2,6]
+        self.nets = [LipNet({k.removeprefix(n): x.astype(np.float32) for k,x in t.items() if k.startswith(n)}) for n in (f'nets.{i}.' for i in range(self.meta['nets']))]
+        self.basis, self.mean, self.usual = (t[k].astype(float) for k in ('basis','mean','usual')) # [6,88,2], [88,2], [2,6]
+
+    def __call__(self, visemes:np.ndarray, bands:np.ndarray) -> np.ndarray:
+        "The mean of the networks: [T,21] and [T,60] -> [T,6]"
+        return np.mean([net(visemes, bands) for net in self.nets], 0)
 
 @lru_cache(2)
 def load_lips(path:str|Path=None) -> LipModel:
@@ -130,7 +137,6 @@ def load_lips(path:str|Path=None) -> LipModel:
 
 # %% ../../nbs/535_dub.lips.ipynb #predict
 @patch
-@torch.inference_mode()
 def curves(self:LipModel,
     speech:Speech,
     n:int,             # Steps
@@ -141,8 +147,7 @@ def curves(self:LipModel,
     out = []
     for a in range(0, n, block):
         lo, hi = a-BEHIND, min(a+block, n)+AHEAD
-        v, b = (torch.from_numpy(x)[None] for x in speech.at(np.arange(lo, hi)/25+phase))
-        out.append(torch.stack([net(v, b)[0] for net in self.nets]).mean(0)[BEHIND:hi-lo-AHEAD].numpy())
+        out.append(self(*speech.at(np.arange(lo, hi)/25+phase))[BEHIND:hi-lo-AHEAD])
     return np.concatenate(out) if out else np.zeros((0, len(MEASURES)), np.float32)
 
 @patch

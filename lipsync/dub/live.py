@@ -37,7 +37,7 @@ from ..media import _resampled
 from ..models.audio_encoder import delay
 from ..models.fast import optimise
 from ..models.stream import Streamer, flat, nest
-from ..train.checkpoints import load_generator
+from ..models.checkpoint import load_generator
 
 # %% ../../nbs/570_dub.live.ipynb #mono
 def as_mono(
@@ -301,8 +301,7 @@ def _measures(self:LipEar):
     voice = np.convolve(np.array(self.voice, float), np.ones(5)/5, 'same') > .5
     speech = Speech(np.full(len(bands), -1, np.int8), bands, voice)
     t = (self.i*HZ/CFG.fps-first+1)/HZ # a step's band power is known one step later
-    v, b = (torch.from_numpy(x)[None] for x in speech.at(t+np.arange(-BEHIND, AHEAD+1)/CFG.fps))
-    with torch.inference_mode(): y = torch.stack([net(v, b)[0,BEHIND] for net in self.lips.nets]).mean(0).numpy()
+    y = self.lips(*speech.at(t+np.arange(-BEHIND, AHEAD+1)/CFG.fps))[BEHIND]
     speech.visemes = np.where(voice, 15, SILENCE).astype(np.int8)
     shut = shut_at(speech, np.array([t]))
     self.i += 1

@@ -11,7 +11,7 @@ import dataclasses, re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-import numpy as np, torch
+import numpy as np
 from ..config import LipsyncError, PreprocessConfig, log
 from ..console import fmt_time
 from ..align.forced import Alignment, align, find_transcript, pocketsphinx_begin, read_labels, text_words
@@ -257,6 +257,7 @@ def visemes_at(
 # %% ../../nbs/515_dub.speech.ipynb #predicted
 def _predicted(predictor, sound, times, every, block=1500, beside=50):
     "Visemes by a predictor, which knows 25 frames a second; silence where no voice is near"
+    import torch
     vis, dev = np.zeros(len(times), np.int8), next(predictor.parameters()).device
     for p in range(min(every, len(times))):
         mels, mine = Mels(sound, times[p::every]), vis[p::every]

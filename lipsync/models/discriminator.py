@@ -9,7 +9,7 @@ __all__ = ['ScaleCritic', 'DiscOut', 'lips', 'AdaptiveWGANGPDiscriminator']
 from typing import NamedTuple
 import torch, torch.nn.functional as F
 from torch import nn
-from ..config import LipsyncError, ModelConfig
+from ..config import LipsyncError, ModelConfig, model_config
 from .generator import group_norm
 
 # %% ../../nbs/330_models.discriminator.ipynb #scale
@@ -49,8 +49,12 @@ def lips(
 # %% ../../nbs/330_models.discriminator.ipynb #multi
 class AdaptiveWGANGPDiscriminator(nn.Module):
     "Mouths [B,T,3,S,S] in [-1,1] to `DiscOut`: independent critics at scales 1, 1/2, 1/4, ..., and one for the lips"
-    def __init__(self, cfg:ModelConfig):
+    def __init__(self,
+        cfg:ModelConfig|str='base', # Configuration, or the name of a preset
+        **kw,                  # Settings that differ from it, e.g. `num_visemes=21`
+    ):
         super().__init__()
+        cfg = model_config(cfg, **kw)
         self.cfg, least = cfg, 2 * 2**len(cfg.disc_channels)
         smallest = cfg.image_size // 2**(cfg.disc_scales-1)
         if smallest<least:

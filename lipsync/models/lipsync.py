@@ -12,10 +12,9 @@ from pathlib import Path
 import torch
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
-from torch.utils.flop_counter import FlopCounterMode
 from safetensors import safe_open, SafetensorError
 from safetensors.torch import save_file
-from ..config import LipsyncError, ModelConfig, atomic_path
+from ..config import LipsyncError, ModelConfig, atomic_path, model_config
 from .audio_encoder import audio_encoder
 from .fusion import CrossModalAttention, VisemeEncoder
 from .generator import IdentityEncoder, MouthGenerator, blend
@@ -24,13 +23,15 @@ from .smoother import TemporalSmoother
 # %% ../../nbs/325_models.lipsync.ipynb #model
 class CompleteLipSyncModel(nn.Module):
     "The generator: mels, visemes and a reference face to mouth frames"
-    def __init__(self, cfg:ModelConfig,
-        checkpoint:bool=False, # Recompute the mouth decoder in backward, to save memory
+    def __init__(self,
+        cfg:ModelConfig|str='base', # Configuration, or the name of a preset
+        use_checkpoint:bool=False, # Recompute the mouth decoder in backward, to save memory
+        **kw,                      # Settings that differ from `cfg`, e.g. `num_visemes=21, use_sparse_attention=True`
     ):
         super().__init__()
-        self.cfg = cfg
+        self.cfg = cfg = model_config(cfg, **kw)
         self.audio, self.viseme, self.fusion = audio_encoder(cfg), VisemeEncoder(cfg), CrossModalAttention(cfg)
-        self.identity, self.mouth, self.smoother = IdentityEncoder(cfg), MouthGenerator(cfg, checkpoint), TemporalSmoother(cfg)
+        self.identity, self.mouth, self.smoother = IdentityEncoder(cfg), MouthGenerator(cfg, use_checkpoint), TemporalSmoother(cfg)
 
     def speech(self, mels, visemes, weights=False):
         "What is said: [B,T,fused_dim+audio_dim]; with `weights` also the attention [B,heads,T,T]"
@@ -42,14 +43,17 @@ class CompleteLipSyncModel(nn.Module):
         return (x, w) if weights else x
 
     def forward(self,
-        mels:torch.Tensor,    # Mel windows [B,T,80,7]
-        visemes:torch.Tensor, # Classes 0-20 [B,T]
-        face:torch.Tensor,    # Reference face in [-1,1] [B,3,F,F]
+        mels:torch.Tensor|dict, # Mel windows [B,T,80,7]; or a whole batch of the dataset, which has all that follows
+        visemes:torch.Tensor=None, # Classes 0-20 [B,T]
+        face:torch.Tensor=None, # Reference face in [-1,1] [B,3,F,F]
         smooth:bool=True,     # Apply the temporal smoother
         weights:bool=False,   # Also return the fusion's attention weights [B,heads,T,T]
         refs=None,            # Mouths of the same person at other moments [B,R,3,S,S], where ref_frames>0
         frames=None,          # The target's own mouth crops [B,T,3,S,S], where surroundings=True; their mouths are hidden by the model
-    ) -> torch.Tensor:        # Mouths in [-1,1] [B,T,3,S,S]
+    ) -> torch.Tensor|dict:   # Mouths in [-1,1] [B,T,3,S,S]; of a batch `{'generated_mouths': mouths}`
+        if isinstance(mels, dict):
+            y = self(mels['mels'], mels['visemes'], mels['face'], smooth, weights, **self.context(mels))
+            return dict(generated_mouths=y[0], attention=y[1]) if weights else dict(generated_mouths=y)
         x = self.speech(mels, visemes, weights)
         x, w = x if weights else (x, None)
         y = self.mouth(x, self.identity(face), refs, frames)
@@ -111,6 +115,7 @@ def _parts(model) -> dict:
 
 def _flops(model, inputs, T) -> dict:
     "GFLOP a frame of each part"
+    from torch.utils.flop_counter import FlopCounterMode # imports triton
     args, kw = inputs(model, T)
     with FlopCounterMode(display=False) as f, torch.no_grad(): model(*args, **kw)
     counts, top = f.get_flop_counts(), type(model).__name__

@@ -23,7 +23,8 @@ from fastcore.basics import patch
 from fastcore.foundation import L
 from torch import nn
 from ..config import LipsyncError, atomic_path, log
-from .checkpoints import load_optimizer, load_weights
+from ..models.checkpoint import load_weights
+from .checkpoints import load_optimizer
 from .gan import EMA, grad_norm, same_start, sync_grads
 from .loaders import accelerator, seed_for
 from .losses import at_least_float32

@@ -12,7 +12,7 @@ from ..config import atomic_path, provenance
 from ..console import fmt_bytes
 from ..models.hub import save_pretrained
 from ..models.stream import export_onnx
-from .checkpoints import load_checkpoint, load_generator
+from ..models.checkpoint import load_checkpoint, load_generator
 from .monitor import read_history
 
 # %% ../../nbs/470_train.export.ipynb #measured

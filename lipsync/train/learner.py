@@ -17,9 +17,10 @@ from fastai.callback.core import Callback, CancelFitException, CancelValidExcept
 from torch.utils.data import default_collate
 from ..config import LipsyncError, ModelConfig, log, model_config, provenance, save_json
 from ..console import progress
+from ..models.checkpoint import save_checkpoint
 from ..models.hub import save_pretrained
 from ..models.lipsync import save_model
-from .checkpoints import check_fits, differences, resume_from, save_checkpoint, save_epoch
+from .checkpoints import check_fits, differences, resume_from, save_epoch
 from .core import TrainingBroke, pooled
 from .expert import fit_expert, load_expert
 from .loaders import Loaders, accelerator, check_data, open_data, own

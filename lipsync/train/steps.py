@@ -18,7 +18,8 @@ from fastcore.basics import patch
 from ..config import LipsyncError, ModelConfig
 from ..models.discriminator import AdaptiveWGANGPDiscriminator
 from ..models.lipsync import CompleteLipSyncModel
-from .checkpoints import load_optimizer, load_weights
+from ..models.checkpoint import load_weights
+from .checkpoints import load_optimizer
 from .core import Averaged, Critic, Finite, Kept, RunLearner, ShareGradients, TrainingBroke, adam
 from .gan import GANModule, adaptive_lambda, gradient_penalty, same_start
 from .loaders import accelerator, seed_for
@@ -30,7 +31,7 @@ from .stages import Stage, TrainConfig, end_early, loss_weights, lr_factor, stag
 def build(cfg:TrainConfig, mcfg:ModelConfig, acc:Accelerator) -> GANModule:
     "Generator and critic with seeded weights, the same in all processes"
     torch.manual_seed(seed_for('weights', cfg.seed))
-    gan = GANModule(CompleteLipSyncModel(mcfg, checkpoint=cfg.checkpointing), AdaptiveWGANGPDiscriminator(mcfg)).to(acc.device)
+    gan = GANModule(CompleteLipSyncModel(mcfg, use_checkpoint=cfg.checkpointing), AdaptiveWGANGPDiscriminator(mcfg)).to(acc.device)
     same_start(gan, acc)
     return gan
 
