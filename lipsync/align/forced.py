@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['IPA_ARPABET', 'SCORE_MIN', 'DTW_MIN', 'MFA_MODELS', 'Alignment', 'read_textgrid', 'write_textgrid', 'read_lab',
-           'read_labels', 'find_transcript', 'text_words', 'ipa_to_arpabet', 'espeak_ipa', 'pronounce',
-           'WrongTranscript', 'pocketsphinx_align', 'pocketsphinx_begin', 'espeak_align', 'mfa_model', 'mfa_align_many',
-           'mfa_align', 'mfa_prealign', 'allphone_align', 'energy_align', 'align']
+           'read_labels', 'read_subtitles', 'find_transcript', 'text_words', 'ipa_to_arpabet', 'espeak_ipa',
+           'pronounce', 'WrongTranscript', 'pocketsphinx_align', 'pocketsphinx_begin', 'espeak_align', 'mfa_model',
+           'mfa_align_many', 'mfa_align', 'mfa_prealign', 'allphone_align', 'energy_align', 'align']
 
 # %% ../../nbs/220_align.forced.ipynb #imports
 import functools, math, os, re, shutil, subprocess, tempfile, unicodedata
@@ -137,13 +137,29 @@ def read_labels(
     "Words and phones of a file of either kind"
     return read_lab(path) if Path(path).suffix.lower() == '.lab' else read_textgrid(path)
 
+# %% ../../nbs/220_align.forced.ipynb #cues
+_CUE = re.compile(r'((?:\d+:)?\d+:\d+[.,]\d+)\s*-->\s*((?:\d+:)?\d+:\d+[.,]\d+)')
+
+def read_subtitles(
+    path:str|Path # .srt or .vtt
+) -> list:        # `Segment`s, their label being the text
+    "The cues of subtitles, in order; raises `LipsyncError` if there are none"
+    sec, out = lambda s: sum(float(x)*60**i for i,x in enumerate(reversed(s.replace(',', '.').split(':')))), []
+    for block in re.split(r'\n\s*\n', _read_text(Path(path)).replace('\r', '')):
+        head, *lines = block.strip().split('\n')
+        if lines and '-->' not in head: head, *lines = lines
+        text = ' '.join(re.sub(r'<[^>]*>|\{[^}]*\}', '', ' '.join(lines)).split())
+        if (m := _CUE.search(head)) and text: out.append(Segment(sec(m[1]), sec(m[2]), text))
+    if not out: raise LipsyncError(f"{path}: no subtitles in it", "lines of `00:00:01,000 --> 00:00:02,500` with text below")
+    return sorted(c for c in out if c.end > c.start)
+
 # %% ../../nbs/220_align.forced.ipynb #find-plain-text
 def _plain_text(path):
     "The words of a .txt, .lab, .srt or .align file, None if there are none"
     if path.suffix == '.lab' and _lab_rows(path): return ' '.join(w.label for w in read_lab(path).words) or None
+    if path.suffix == '.srt' and '-->' in _read_text(path): return ' '.join(c.label for c in read_subtitles(path)) or None
     lines = [l.strip() for l in _read_text(path).splitlines()]
     if path.suffix == '.align': lines = [l.split()[2] for l in lines if len(l.split()) > 2 and l.split()[2] not in ('sil','sp')]
-    if path.suffix == '.srt': lines = [re.sub(r'<[^>]*>|\{[^}]*\}', '', l) for l in lines if l and not l.isdigit() and '-->' not in l]
     if lines and lines[0].lower().startswith('text:'): lines = [lines[0][5:]] # as the LRS corpora have it
     return ' '.join(' '.join(lines).split()) or None
 

@@ -25,7 +25,8 @@ from ..sources import Video, open_source
 from .generators import Generator, Paster, Take, Terms
 from .lips import speech_steps
 from .output import Output, parts_of, sound_plan
-from .speech import Mels, Sound, room_noise, visemes_at, what_is_said
+from ..audio.lazy import Mels, Sound, room_noise
+from ..align.timing import visemes_at, what_is_said
 from .training_free import TrainingFree
 from ..media import audio_blocks
 

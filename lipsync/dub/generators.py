@@ -12,7 +12,7 @@ import numpy as np
 from ..config import LipsyncError, PreprocessConfig
 from ..face.tracks import FaceTrack
 from .compose import Composer, Masks
-from .speech import Sound
+from ..audio.lazy import Sound
 
 # %% ../../nbs/525_dub.generators.ipynb #terms
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from ..face.landmarks import CHIN, LIP_GAP
 from ..align.sync import HZ, band_power, band_levels
 from ..align.visemes import N_VISEMES, SILENCE
 from ..face.scene import KEPT
-from .speech import Sound, voiced
+from ..audio.lazy import Sound, voiced
 
 # %% ../../nbs/535_dub.lips.ipynb #measures
 MEASURES = dict(aperture=LIP_GAP, width=(61,291), jaw=(2,CHIN), lower_lip=(14,17), upper_lip=(0,13), lift=(2,0)) # Name: the two landmarks

@@ -32,7 +32,8 @@ from ..dub.generators import Take
 from ..dub.lips import APERTURE, lip_range, lips_path, load_lips, speech_steps
 from ..dub.mesh import EYE_PX, INNER, OUTER, _fine, _polygon
 from ..dub.person import VERDICT, Person, Refiner, lips_maps, lips_square, net_input, person_of, refiner_size, save_person, save_refiner
-from ..dub.speech import Sound, visemes_at, what_is_said
+from ..audio.lazy import Sound
+from ..align.timing import visemes_at, what_is_said
 from ..dub.training_free import OPEN_ENOUGH, Performance, _Film
 from ..evaluate.measures import MouthTrack, closure_rate, follow
 from ..evaluate.scorecard import interval
