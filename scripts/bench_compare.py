@@ -39,8 +39,9 @@ from lipsync.evaluate.baselines import PEOPLE, NearestViseme, first_frame
 from lipsync.evaluate.lse import frames_of, judged_track, mouth_square
 from lipsync.dub.person import PersonGenerator
 from lipsync.dub.training_free import TrainingFree
-from lipsync.evaluate.scorecard import figure, interval, load_scorer, score_folders, score_video, summarise, sync_part, worst_clips, write_page, write_scores
+from lipsync.evaluate.scorecard import figure, load_scorer, score_folders, score_video, summarise, sync_part, worst_clips, write_page, write_scores
 from lipsync.evaluate.measures import track_opening
+from lipsync.evaluate.stats import interval
 from lipsync.media import read_audio, write_video
 from lipsync.train.adapt import adapt
 from lipsync.train.learner import fit

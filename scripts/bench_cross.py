@@ -25,7 +25,8 @@ from lipsync.audio.features import log_mel, mel_windows
 from lipsync.face.landmarks import warp
 from lipsync.dub.dub import dub_video, generator
 from lipsync.dub.seams import face_track, paste_quality
-from lipsync.evaluate.measures import best_lag, follow, landmark_distance, shut_quality, track_opening
+from lipsync.evaluate.stats import interval
+from lipsync.evaluate.measures import best_lag, follow, lip_distance, shut_quality, track_opening
 from lipsync.media import read_audio, read_frames, write_wav
 from lipsync.models.lipsync import load_model
 from lipsync.models.syncnet import SyncDiscriminator, _asked, offset_logits
@@ -120,7 +121,7 @@ def held(track): return replace(track, lips=np.repeat(track.lips[track.seen][:1]
 def shape_of(track, truth) -> dict:
     "Landmark distance in eye distances, as it is and of the movement alone; how the opening follows, where it follows best, and by how much it is wrong"
     n = min(len(track.opening), len(truth.opening)); lag, at = best_lag(track.opening, truth.opening)
-    return dict(lmd=landmark_distance(track, truth), lmd_moved=landmark_distance(moved(track), moved(truth)), follows=follow(track.opening, truth.opening), lag=lag, follows_there=at, opening=float(np.nanmean(np.abs(track.opening[:n]-truth.opening[:n]))))
+    return dict(lmd=lip_distance(track, truth), lmd_moved=lip_distance(moved(track), moved(truth)), follows=follow(track.opening, truth.opening), lag=lag, follows_there=at, opening=float(np.nanmean(np.abs(track.opening[:n]-truth.opening[:n]))))
 
 _hog = cv2.HOGDescriptor((64,64), (16,16), (8,8), (8,8), 9)
 def prints(frames, tr, what:str) -> np.ndarray:
@@ -181,12 +182,9 @@ def in_noise(checkpoint:str, pairs:list, levels:list, folder:Path, seed:int) -> 
 
 # What is told
 
-def interval(x, seed:int=0, n:int=2000) -> dict:
-    "Median with its 95 % bootstrap interval (Efron 1979) over pairs"
-    x = np.array([v for v in x if v is not None and math.isfinite(v)], float)
-    if not len(x): return dict(median=None, low=None, high=None, n=0)
-    b = np.median(np.random.default_rng(seed).choice(x, (n,len(x))), 1)
-    return dict(median=float(np.median(x)), low=float(np.quantile(b, .025)), high=float(np.quantile(b, .975)), n=len(x))
+def median(x) -> dict:
+    "Median with its 95 % bootstrap interval over pairs"
+    r = interval(x, statistic=np.median); return dict(median=r['mean'], low=r['low'], high=r['high'], n=r['n'])
 
 def flat(row, at='') -> dict: return {k: v for n,x in row.items() for k,v in (flat(x, f'{at}{n}.').items() if isinstance(x, dict) else [(at+n, x)])}
 
@@ -199,7 +197,7 @@ def plain(x):
 def summary(rows:list) -> dict:
     "Kind of pair -> figure -> median and interval"
     numbers = [{k: v for k,v in flat(r).items() if isinstance(v, (int,float)) and 'taken_for' not in k} for r in rows]
-    return {kind: {k: interval([x.get(k) for r,x in zip(rows, numbers) if kind in ('all', r['kind'])]) for k in numbers[0]} for kind in ('all', *dict.fromkeys(r['kind'] for r in rows))}
+    return {kind: {k: median([x.get(k) for r,x in zip(rows, numbers) if kind in ('all', r['kind'])]) for k in numbers[0]} for kind in ('all', *dict.fromkeys(r['kind'] for r in rows))}
 
 def sheet(row, a, b, dub, out:Path, n:int=8, side:int=160):
     "Rows: A, the dub, B, faces and then mouths, from B's mouth at its widest to its most shut, in the order of time"

@@ -18,7 +18,8 @@ from fastcore.meta import delegates
 from .. import __version__
 from ..config import LipsyncError, PreprocessConfig, log, only_one, release_memory
 from ..console import progress as progress_bar
-from ..face.landmarks import mouth_opening, warp
+from ..face.landmarks import warp
+from ..face.reference import calm_frames, mouth_range, sharpest
 from ..face.tracks import FaceTrack
 from ..face.scene import Scene, assign, choose, scan
 from ..sources import Video, open_source
@@ -43,22 +44,6 @@ def _times_between(times, between):
     n = len(times)
     return np.interp(np.arange(n*between)/between, np.arange(n), times)
 
-# %% ../../nbs/560_dub.dub.ipynb #candidates
-def _aside(lm):
-    "How far from frontal: asymmetry of the nose between the eye corners"
-    left, right = (abs(lm[1,0]-lm[i,0]) for i in (33,263))
-    return abs(left-right)/max(left+right, 1e-6)
-
-def _candidates(tr, at, keep=5):
-    "Those of the frames `at` that may become the reference face"
-    return sorted(sorted(at, key=lambda i: _aside(tr.landmarks[i])+mouth_opening(tr.landmarks[i]))[:keep])
-
-def _open_and_shut(tr, at, n):
-    "`n` of the frames `at` for reference mouths: of the more frontal half, from shut to open"
-    at = sorted(at, key=lambda i: _aside(tr.landmarks[i]))
-    at = sorted(at[:max(n, len(at)//2)], key=lambda i: mouth_opening(tr.landmarks[i]))
-    return [int(at[j]) for j in np.linspace(0, len(at)-1, n).round().astype(int)]
-
 # %% ../../nbs/560_dub.dub.ipynb #reference
 @dataclass
 class Reference:
@@ -78,10 +63,9 @@ def references(
     frame = source.reader()
     for k in range(first, int(tr.track.max(initial=-1))+1):
         at = np.flatnonzero(tr.track == k)[:look]
-        faces, wanted, sharpest, ref = _candidates(tr, at), _open_and_shut(tr, at, mouths), -1, Reference()
+        faces, wanted, ref = calm_frames(tr, at), mouth_range(tr, at, mouths), Reference()
         shots = {i: frame(i) for i in sorted({*map(int, faces), *wanted})}
-        for face in (warp(shots[i], tr.to_face[i], cfg.face_size) for i in faces):
-            if (sharp := cv2.Laplacian(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var()) > sharpest: sharpest, ref.face = sharp, face
+        ref.face = sharpest(warp(shots[i], tr.to_face[i], cfg.face_size) for i in faces)
         ref.mouths = tuple(warp(shots[i], tr.to_mouth[i], cfg.mouth_size) for i in wanted)
         yield k, ref
 

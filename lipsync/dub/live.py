@@ -17,12 +17,13 @@ import cv2, numpy as np, torch
 from fastcore.basics import patch
 from ..config import LipsyncError, log
 from ..audio.streaming import CFG, FRAME, REACH, STEP, AudioBuffer, as_mono, regroup, stream_mels
-from ..face.landmarks import mouth_opening, warp
+from ..face.landmarks import warp
+from ..face.reference import calm_frames, mouth_range, sharpest
 from ..align.sync import HZ, band_levels, band_power
 from ..align.visemes import SILENCE
 from .bank import MouthPath, build_bank, pose_of
 from .compose import Composer, mouth_masks
-from .dub import _aside, _predictor, _tensor
+from .dub import _predictor, _tensor
 from ..face.scene import KEPT, Scene, choose, scan
 from ..sources import Photos, Shrunk, Video, is_photos
 from .foreign import Foreign, is_foreign
@@ -132,12 +133,9 @@ def reference(
 ) -> tuple:       # uint8 RGB [F,F,3], list of [S,S,3]
     "What the generator gets to see of a person: a face, and mouths"
     tr = loop.tr
-    at = sorted({i for i in loop.order if tr.track[i] >= 0}, key=lambda i: _aside(tr.landmarks[i]))
-    calm = sorted(at, key=lambda i: _aside(tr.landmarks[i])+mouth_opening(tr.landmarks[i]))[:5]
-    sharp = lambda x: cv2.Laplacian(cv2.cvtColor(x, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var()
-    face = max((warp(loop.frames[i], tr.to_face[i], CFG.face_size) for i in calm), key=sharp)
-    half = sorted(at[:max(mouths, len(at)//2)], key=lambda i: mouth_opening(tr.landmarks[i]))
-    pick = [half[j] for j in np.linspace(0, len(half)-1, mouths).round().astype(int)]
+    at = sorted({i for i in loop.order if tr.track[i] >= 0})
+    face = sharpest(warp(loop.frames[i], tr.to_face[i], CFG.face_size) for i in calm_frames(tr, at))
+    pick = mouth_range(tr, at, mouths)
     return face, [warp(loop.frames[i], tr.to_mouth[i], CFG.mouth_size) for i in pick]
 
 # %% ../../nbs/570_dub.live.ipynb #skip

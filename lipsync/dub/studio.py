@@ -16,7 +16,7 @@ from fastcore.basics import patch, store_attr
 from ..config import LipsyncError, PreprocessConfig, log
 from ..console import fmt_bytes, fmt_time, plural, printable
 from ..align.forced import align, write_textgrid
-from ..face.landmarks import mouth_opening
+from ..face.landmarks import CLOSED, closed_share, closures, mouth_opening
 from ..align.visemes import ARPABET, IPA, VISEME_NAMES, Segment, draw_visemes, phone_to_viseme, viseme_track
 from .dub import dub_video, generator
 from .preflight import preflight
@@ -135,21 +135,13 @@ def lips_shut(
     scene,           # From `scan`
     k:int,           # The face
     visemes=None,    # Of its frames, for p, b and m
-    limit:float=.035,# Opening below which lips count as shut, in eye distances
+    limit:float=CLOSED,# Opening below which lips count as shut, in eye distances
 ) -> tuple:
     "Shares of the silent frames, and of the sounds p, b and m, in which the lips are shut; nan where there are none"
     marks = scene.track(k).landmarks
     opening = np.array([math.nan if lm is None else mouth_opening(lm) for lm in marks])
-    seen, share = np.isfinite(opening), lambda x: float(np.mean(np.asarray(x) < limit)) if len(x) else math.nan
-    spans = _spans(np.asarray(visemes[:len(opening)]) == 0) if visemes is not None else []
-    near = [opening[max(a-1,0):b+1] for a,b in spans]
-    return share(opening[~scene.voiced & seen]), share([np.nanmin(x) for x in near if np.isfinite(x).any()])
-
-# %% ../../nbs/580_dub.studio.ipynb #lips-shut-2
-def _spans(on):
-    "(first, after the last) of each run of True"
-    edges = np.diff(np.r_[0, on, 0].astype(int))
-    return [*zip(np.flatnonzero(edges > 0), np.flatnonzero(edges < 0))]
+    met = closures(opening[:len(visemes)], np.asarray(visemes[:len(opening)]) == 0, limit)[0] if visemes is not None else math.nan
+    return closed_share(opening[~scene.voiced], limit), met
 
 # %% ../../nbs/580_dub.studio.ipynb #opening
 LOOK = 60 # Seconds that are looked at frame by frame, before the dub and after it

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['CHANGES', 'judge_file', 'default_judge', 'judge_card', 'Spoken', 'mouth_tensor', 'mouth_frames', 'spoken_clips',
-           'other_look', 'noisy', 'other_voice', 'relative', 'ask', 'interval', 'judge_accuracy', 'delayed',
-           'planted_offsets', 'changed']
+           'other_look', 'noisy', 'other_voice', 'relative', 'ask', 'judge_accuracy', 'delayed', 'planted_offsets',
+           'changed']
 
 # %% ../../nbs/625_evaluate.judge.ipynb #imports
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from ..audio.features import MEL_FLOOR, MEL_TOP, log_mel, mel_windows
 from ..data.store import RowWriter, decode_jpeg, encode_jpeg, read_meta, read_rows
 from ..models.lipsync import load_model, model_header
 from ..models.syncnet import SyncDiscriminator, _asked, in_sync_accuracy, in_sync_counts, offset_logits
+from .stats import interval_of
 
 # %% ../../nbs/625_evaluate.judge.ipynb #load
 def judge_file() -> Path:
@@ -165,17 +166,6 @@ def ask(
     logits = offset_logits(m, clip.mouths[None], clip.mels[None], reach)[ok]; curve = logits.mean(0)
     return dict(offset=int(curve.argmax())-reach, peak=float(curve.max()-curve.median()), yes=float((logits[:,reach]>0).float().mean()), counts=in_sync_counts(m, x, y).tolist(), curve=curve.tolist())
 
-# %% ../../nbs/625_evaluate.judge.ipynb #interval
-def interval(
-    n:int,       # Clips
-    figure:Callable, # Gives the figure from the numbers of the clips that are taken, int [n]
-    seed:int=0,
-) -> list:       # [figure, lower, upper]
-    "A figure with its 95 % interval, clips drawn anew a thousand times"
-    rng = np.random.default_rng(seed)
-    drawn = [figure(rng.integers(n, size=n)) for _ in range(1000)]
-    return [round(float(x), 4) for x in (figure(np.arange(n)), *np.nanpercentile(drawn, [2.5,97.5]))]
-
 # %% ../../nbs/625_evaluate.judge.ipynb #accuracy
 def judge_accuracy(
     m:SyncDiscriminator,
@@ -189,7 +179,7 @@ def judge_accuracy(
     counts, off = torch.tensor([s['counts'] for s in said]), np.array([s['offset'] for s in said])-late
     mean = lambda x: (lambda i: np.mean(np.asarray(x, float)[i]))
     figures = dict(in_sync=lambda i: in_sync_accuracy(counts[i].sum(0)), exact=mean(off==0), near=mean(abs(off)<=1), yes=mean([s['yes'] for s in said]), peak=mean([s['peak'] for s in said]))
-    return dict(clips=len(clips), frames=sum(len(c.mouths) for c in clips), offsets=(off+late).tolist(), **{k: interval(len(clips), f) for k,f in figures.items()})
+    return dict(clips=len(clips), frames=sum(len(c.mouths) for c in clips), offsets=(off+late).tolist(), **{k: interval_of(len(clips), f) for k,f in figures.items()})
 
 # %% ../../nbs/625_evaluate.judge.ipynb #planted
 def delayed(clip:Spoken, k:int) -> Spoken: # `k` frames; below 0 early
@@ -206,7 +196,7 @@ def planted_offsets(
     "How often the judge finds by how much a clip's sound was moved"
     found = np.array([[ask(m, delayed(c, k), reach=reach)['offset'] for k in range(-most, most+1)] for c in clips])
     off = abs(found-np.arange(-most, most+1))
-    return dict(clips=len(clips), questions=off.size, found=found.tolist(), **{k: interval(len(clips), lambda i: (off[i]<=tol).mean()) for k,tol in (('exact',0),('near',1))})
+    return dict(clips=len(clips), questions=off.size, found=found.tolist(), **{k: interval_of(len(clips), lambda i: (off[i]<=tol).mean()) for k,tol in (('exact',0),('near',1))})
 
 # %% ../../nbs/625_evaluate.judge.ipynb #changes
 def _looks(f): return lambda c, o, rng: replace(c, mouths=mouth_tensor(np.stack([f(x) for x in mouth_frames(c.mouths)])))

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['LIPS_OUTER', 'LIPS_INNER', 'RIGHT_EYE', 'LEFT_EYE', 'FACE_OVAL', 'OUTER_EYES', 'INNER_EYES', 'LIP_GAP', 'MOUTH_ENDS',
-           'CHIN', 'NOSE_TIP', 'STABLE', 'TEMPLATE', 'TEMPLATE_SIZE', 'HALF', 'CLOSEUP', 'apply', 'invert', 'compose',
-           'warp', 'similarity', 'face_transform', 'Face', 'FaceLandmarker', 'draw_landmarks', 'mouth_y',
-           'mouth_transform', 'cut_out', 'runs', 'smooth_transforms', 'mouth_opening', 'mouth_width']
+           'CHIN', 'NOSE_TIP', 'STABLE', 'TEMPLATE', 'TEMPLATE_SIZE', 'HALF', 'CLOSEUP', 'CLOSED', 'apply', 'invert',
+           'compose', 'warp', 'similarity', 'face_transform', 'Face', 'FaceLandmarker', 'draw_landmarks', 'mouth_y',
+           'mouth_transform', 'cut_out', 'runs', 'smooth_transforms', 'mouth_opening', 'mouth_width', 'closed_share',
+           'closures']
 
 # %% ../../nbs/240_face.landmarks.ipynb #imports
 import contextlib, math, os, sys, warnings
@@ -483,3 +484,25 @@ def mouth_width(
 ) -> float:
     "Width of the mouth, in distances of the outer eye corners: about 0.5 at rest"
     return _ratio(landmarks, MOUTH_ENDS)
+
+# %% ../../nbs/240_face.landmarks.ipynb #closed
+CLOSED = .035 # Opening below which lips count as closed, in distances of the outer eye corners
+
+def closed_share(
+    opening:np.ndarray, # From `mouth_opening` [n]; nan where there is no face
+    limit:float=CLOSED,
+) -> float:
+    "Share of the frames with a face in which the lips are closed; nan where there are none"
+    o = np.asarray(opening, float); o = o[np.isfinite(o)]
+    return float((o < limit).mean()) if len(o) else math.nan
+
+def closures(
+    opening:np.ndarray, # [n]; nan where there is no face
+    on:np.ndarray,      # bool [n]: the frames of the sounds at which lips meet, p b m
+    limit:float=CLOSED,
+    around:int=1,       # Frames before and after that count as well
+) -> tuple:             # (share, how many)
+    "In which share of the sounds, runs of true values, the lips are closed at some time; nan where there are none"
+    n, o = len(on), np.asarray(opening, float)
+    least = [np.nan_to_num(o[max(a-around, 0):min(b+around, n)], nan=np.inf).min() for a, b in runs(on) if np.isfinite(o[a:b]).any()]
+    return (float(np.mean([x < limit for x in least])) if least else math.nan), len(least)

@@ -36,7 +36,7 @@ from ..audio.lazy import Sound
 from ..align.timing import visemes_at, what_is_said
 from ..dub.training_free import OPEN_ENOUGH, Performance, _Film
 from ..evaluate.measures import MouthTrack, closure_rate, follow
-from ..evaluate.scorecard import interval
+from ..evaluate.stats import interval
 from ..media import NoAudio
 from ..report import Page
 from .core import Averaged, Finite, Keep, Kept, LearningRate, RunLearner, ShareGradients, adam

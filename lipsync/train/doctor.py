@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SAMPLE', 'LEARNT', 'RATE', 'LAGS', 'Finding', 'judge', 'Diagnosis', 'Sample', 'overfit', 'check_gate', 'check_loader',
-           'lag_curve', 'lag_tops', 'check_lips', 'check_silence', 'repeats', 'check_duplicates', 'check_negatives',
-           'examine', 'Plateau', 'doctor']
+           'loudness_lag_curve', 'lag_tops', 'check_lips', 'check_silence', 'repeats', 'check_duplicates',
+           'check_negatives', 'examine', 'Plateau', 'doctor']
 
 # %% ../../nbs/455_train.doctor.ipynb #imports
 import math, time
@@ -174,12 +174,12 @@ LAGS = 10 # Frames searched to either side
 def _news(x): return x[1:]-.7*x[:-1]
 
 # %% ../../nbs/455_train.doctor.ipynb #lag-curve
-def lag_curve(
+def loudness_lag_curve(
     opening:torch.Tensor, # How far the mouth is open [t]
     mels:torch.Tensor,    # [t,80,7]
     lags:int=LAGS,        # Frames to either side; at most a third of the clip is used
 ) -> torch.Tensor:        # [2*lags+1]; positive lags: the sound is late; nan where it can't be said
-    "Correlation of mouth and loudness at each lag"
+    "Correlation of mouth and loudness at each lag, from what a batch holds; `align.sync.lag_curve` compares the mouth with what the words demand"
     o, e = _news(opening.float().nan_to_num(0.).clamp(min=0).sqrt()), _news(mels.float().nan_to_num(0.).mean((1,2)))
     out, n = torch.full((2*lags+1,), math.nan), len(o)
     for k in range(-min(lags, n//3), min(lags, n//3)+1):
@@ -191,7 +191,7 @@ def lag_curve(
 # %% ../../nbs/455_train.doctor.ipynb #tops
 def lag_tops(pairs) -> tuple: # (place of the best lag, frames; its height), of those that can be measured; the mean curve
     "The best lag of each (opening, mels)"
-    curves = [c for o,m in pairs if (c := lag_curve(o, m)).isfinite().any()]
+    curves = [c for o,m in pairs if (c := loudness_lag_curve(o, m)).isfinite().any()]
     if not curves: return torch.zeros(0), torch.zeros(0), torch.zeros(2*LAGS+1)
     c = torch.stack(curves); best = c.nan_to_num(-1.)
     return best.argmax(1)-LAGS, best.amax(1), c.nanmean(0).nan_to_num(-1.)
