@@ -7,7 +7,7 @@ cfg = ConfigParser(delimiters=['=']); cfg.read('settings.ini', encoding='utf-8')
 cfg = cfg['DEFAULT']
 data, ray, onnx, board, fid, c2pa, studio, dev = (cfg[f'{k}_requirements'].split() for k in ('data','ray','onnx','board','fid','c2pa','studio','dev'))
 
-setup(name=cfg['lib_name'], version=cfg['version'], description=cfg['description'], keywords=cfg['keywords'].split(),
+setup(name=cfg['pip_name'], version=cfg['version'], description=cfg['description'], keywords=cfg['keywords'].split(),
       author=cfg['author'], author_email=cfg['author_email'], project_urls=dict(Source=cfg['git_url']), license='Apache-2.0',
       classifiers=['Development Status :: 3 - Alpha', 'Intended Audience :: Science/Research', 'Programming Language :: Python :: 3'],
       long_description=Path('README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',

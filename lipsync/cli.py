@@ -9,7 +9,7 @@ __all__ = ['COMMANDS', 'PARTS', 'COMPUTES', 'find_command', 'parser_for', 'run',
 import argparse, difflib, importlib, inspect, logging, os, sys, types, typing, warnings
 from fastcore.docments import docments
 from . import __version__
-from .config import LipsyncError, busy, keep_memory, log, short_spin
+from .config import LipsyncError, busy, how_to_install, keep_memory, log, short_spin
 from .console import to_json
 
 # %% ../nbs/695_cli.ipynb #commands
@@ -107,8 +107,7 @@ def _fail(what, fix='', argv=(), code=2):
 # %% ../nbs/695_cli.ipynb #fail-explain-missing
 def _explain_missing(e:ModuleNotFoundError, argv=()):
     "Training machines have no media packages: say which extra brings them"
-    extra = 'ray' if e.name == 'ray' else 'data'
-    return _fail(f"this command needs the package '{e.name}'", f"pip install 'lipsync[{extra}]'", argv)
+    return _fail(f"this command needs the package '{e.name}'", how_to_install(e.name), argv)
 
 # %% ../nbs/695_cli.ipynb #fail-speak
 def _speak():

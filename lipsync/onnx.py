@@ -19,7 +19,7 @@ def open_onnx(
     threads:int=0,    # Threads of the runtime, 0: as many as it likes
 ):                    # onnxruntime.InferenceSession
     "A session for a file; raises `LipsyncError` when the runtime or the file is missing, or is none"
-    if not find_spec('onnxruntime'): raise LipsyncError("onnxruntime is not installed here", "pip install 'lipsync[onnx]'")
+    if not find_spec('onnxruntime'): raise LipsyncError("onnxruntime is not installed here", "pip install 'lipsync-toolkit[onnx]'")
     if not Path(path).exists(): raise LipsyncError(f"{path}: no such file", "export it: lipsync export <checkpoint> mouth.onnx --onnx; both files belong together")
     import onnxruntime as ort
     opts = ort.SessionOptions()

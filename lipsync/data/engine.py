@@ -104,7 +104,7 @@ DIED = "its worker process died"
 def _ray(address):
     "Ray, started or joined; raises `LipsyncError` where it isn't installed or not to be reached"
     try: import ray
-    except ImportError: raise LipsyncError("--engine ray needs the package ray, which isn't installed", "pip install 'lipsync[ray]', or use --engine processes") from None
+    except ImportError: raise LipsyncError("--engine ray needs the package ray, which isn't installed", "pip install 'lipsync-toolkit[ray]', or use --engine processes") from None
     try: ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, configure_logging=False, include_dashboard=False if address is None else None)
     except (ConnectionError, ValueError, RuntimeError) as e: raise LipsyncError(f"no Ray cluster at {address or 'this machine'} ({e})", "start one with `ray start --head`, or leave --address out") from None
     return ray

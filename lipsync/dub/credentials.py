@@ -16,7 +16,7 @@ from .output import SOURCE_TYPE
 # %% ../../nbs/520_dub.credentials.ipynb #sign
 def _c2pa():
     "The library; raises `LipsyncError` where it isn't installed"
-    if not find_spec('c2pa'): raise LipsyncError("Content Credentials need the package c2pa-python, which isn't installed", "pip install 'lipsync[c2pa]'")
+    if not find_spec('c2pa'): raise LipsyncError("Content Credentials need the package c2pa-python, which isn't installed", "pip install 'lipsync-toolkit[c2pa]'")
     import c2pa
     return c2pa
 

@@ -86,28 +86,28 @@ AHEAD, BEHIND = 5, 29 # Frames that the network looks into the future and the pa
 
 def _gelu(x): return .5*x*(1+erf(x*np.float32(.5**.5)))
 
-def _conv(x, w, b, before, after, step=1):
-    "Convolution over time with zeros around: x [T,i], w [o,i,k] -> [T,o]"
-    x, n = np.pad(x, ((before,after),(0,0))), len(x)
-    return sum(x[k*step:k*step+n] @ w[...,k].T for k in range(w.shape[-1])) + b
+def _conv(x, w, b, before=0, after=0, step=1):
+    "Convolution over time with zeros around: x [T,i], w [k,i,o] -> [T,o]"
+    n, x = len(x), np.pad(x, ((before,after),(0,0))) if before else x
+    return sum((x[k*step:k*step+n] @ v for k,v in enumerate(w)), b)
 
 class LipNet:
     "Measures of a mouth from speech, in units of the speaker's range above rest. In NumPy, so that a dub needs no torch; `scripts/fit_lips.py` trains it"
     def __init__(self,
-        weights:dict, # {name: float32 array}, the names as torch's modules give them
-    ): self.w = weights
+        weights:dict, # {name: float32 array}, the names and shapes as torch's modules give them
+    ): self.w = {k: np.ascontiguousarray(v.T) for k,v in weights.items()}
 
     def __call__(self,
         visemes:np.ndarray, # float32 [T,21], share of each viseme
         bands:np.ndarray,   # float32 [T,60], loudness
     ) -> np.ndarray:        # float32 [T,6]
-        w = self.w
-        x = np.concatenate([x @ w[f'{n}.weight'].T + w[f'{n}.bias'] for n,x in (('visemes',visemes), ('bands',bands))], 1)
-        x = _conv(x, w['inp.weight'], w['inp.bias'], 2, 2)
+        of = lambda n: (self.w[f'{n}.weight'], self.w[f'{n}.bias'])
+        (wv, bv), (wb, bb) = of('visemes'), of('bands')
+        x = _conv(np.concatenate([visemes @ wv + bv, bands @ wb + bb], 1), *of('inp'), 2, 2)
         for i,s in enumerate((1,2,4,8)): # the first two look ahead as far as back: with `inp` 2+1+2 frames
-            y = _conv(_gelu(x), w[f'blocks.{i}.a.weight'], w[f'blocks.{i}.a.bias'], *((s,s) if s <= 2 else (2*s,0)), s)
-            x = x + _conv(_gelu(y), w[f'blocks.{i}.b.weight'], w[f'blocks.{i}.b.bias'], 0, 0)
-        return _conv(x, w['out.weight'], w['out.bias'], 0, 0)
+            y = _conv(_gelu(x), *of(f'blocks.{i}.a'), *((s,s) if s <= 2 else (2*s,0)), s)
+            x = x + _conv(_gelu(y), *of(f'blocks.{i}.b'))
+        return _conv(x, *of('out'))
 
 # %% ../../nbs/535_dub.lips.ipynb #load
 def lips_path() -> Path:

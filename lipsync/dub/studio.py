@@ -197,7 +197,7 @@ def frame_at(
 def _need(name):
     "A package of the extra `studio`; raises `LipsyncError` where it is missing"
     try: return importlib.import_module(name)
-    except ModuleNotFoundError: raise LipsyncError(f"the studio needs the package '{name}'", "pip install 'lipsync[studio]'") from None
+    except ModuleNotFoundError: raise LipsyncError(f"the studio needs the package '{name}'", "pip install 'lipsync-toolkit[studio]'") from None
 
 class _Stopped(Exception): pass
 

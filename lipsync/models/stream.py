@@ -214,7 +214,7 @@ def export_onnx(
 ) -> list:            # The two paths
     "The generator as two ONNX graphs: one looks at a face, one draws a stream with explicit state"
     if missing := [p for p in ('onnx','onnxscript') if not find_spec(p)]:
-        raise LipsyncError(f"ONNX export needs {' and '.join(missing)}, not installed here", "pip install 'lipsync[onnx]'")
+        raise LipsyncError(f"ONNX export needs {' and '.join(missing)}, not installed here", "pip install 'lipsync-toolkit[onnx]'")
     if chunk<1 or opset<18 or Path(out).suffix!='.onnx':
         raise LipsyncError(f"cannot export to {out}, chunk {chunk}, opset {opset}", "name a file .onnx, a chunk of 1 or more frames, an opset of 18 or more")
     c, full = model.cfg, flat(start_state(model, smooth))
