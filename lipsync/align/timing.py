@@ -175,4 +175,5 @@ def _predicted(predictor, sound, times, every, block=1500, beside=50):
             lo = max(0, a-beside)
             said = predictor.predict(torch.from_numpy(np.asarray(mels[lo:a+block+beside]))[None].to(dev))[0].cpu().numpy()
             mine[a:a+block] = said[a-lo:][:block]
-    return np.where(np.convolve(voiced(sound, times), np.ones(4*every+1), 'same') > 0, vis, SILENCE)
+    near = np.convolve(voiced(sound, times), np.ones(4*every+1))[2*every:][:len(times)] # also of fewer frames than that
+    return np.where(near > 0, vis, SILENCE)

@@ -16,6 +16,7 @@ from typing import Literal
 import cv2, numpy as np, torch
 from fastcore.basics import patch
 from ..config import LipsyncError, log
+from ..audio.features import VoiceDetector
 from ..audio.streaming import CFG, FRAME, REACH, STEP, AudioBuffer, as_mono, regroup, stream_mels
 from ..face.landmarks import warp
 from ..face.reference import calm_frames, mouth_range, sharpest
@@ -184,8 +185,7 @@ _KEEP = (BEHIND+AHEAD+4)*HZ//CFG.fps # Steps that are kept
 class LipEar:
     "Steps of sound to the measures that the lips shall have, 25 a second, 40 ms apart; carries some seconds"
     def __init__(self, lips, reach):
-        import webrtcvad
-        self.lips, self.range, self.vad = lips, reach, webrtcvad.Vad(CFG.vad_aggressiveness)
+        self.lips, self.range, self.vad = lips, reach, VoiceDetector(CFG)
         self.x, self.power, self.voice, self.loud = np.zeros(4*STEP, np.float32), deque(maxlen=_KEEP), deque(maxlen=_KEEP), deque(maxlen=LOUD_STEPS)
         self.n, self.i, self.samples, self.speaks = 0, 0, 0, False # Steps, frames and samples so far; a voice in the last step
 
@@ -197,7 +197,7 @@ class LipEar:
         self.x = np.concatenate([self.x[STEP:], full])
         p = band_power(self.x, CFG.audio_sr)[2] # around the beginning of the step before this one
         self.power.append(p); self.loud.append(float(p.sum()))
-        self.voice.append(self.speaks); self.speaks = bool(len(x) == STEP and self.vad.is_speech((full*32767).astype('<i2').tobytes(), CFG.audio_sr) and float(np.abs(full).max()) > 1e-4)
+        self.voice.append(self.speaks); self.speaks = bool(len(x) == STEP and self.vad(x)[0] and float(np.abs(full).max()) > 1e-4)
         self.n += 1
         if self.n*CFG.fps >= (self.i+AHEAD)*HZ+4*CFG.fps: yield self._measures()
 
