@@ -15,7 +15,7 @@ from .data.corpus import check, person_table, scan
 from .data.engine import preprocess_corpus, summary_table
 from .demo_corpus.portraits import make_corpus
 from .dub.dub import dub_video, generator
-from .evaluate.measures import contact_sheet, follow, landmark_distance, side_by_side, track_opening
+from .evaluate.measures import contact_sheet, follow, lip_distance, side_by_side, track_opening
 from .report import Page, plot_history, plot_tracks
 from .train.learner import fit
 from .train.monitor import read_history
@@ -94,8 +94,8 @@ def dub_and_measure(
     tracks = dict(truth=truth, dub=track_opening(own), control=track_opening(other))
     r, control = (follow(tracks[k].opening, truth.opening) for k in ('dub','control'))
     return dict(name=name, by=by, text=text(pair['truth']).strip(), source=pair['source'], truth=pair['truth'], dub=own, tracks=tracks, r=round(r, 3),
-        r_control=round(control, 3), margin=round(r-control, 3), lmd=round(landmark_distance(tracks['dub'], truth), 4),
-        lmd_control=round(landmark_distance(tracks['control'], truth), 4), aligner=report.aligner, seconds=report.seconds)
+        r_control=round(control, 3), margin=round(r-control, 3), lmd=round(lip_distance(tracks['dub'], truth), 4),
+        lmd_control=round(lip_distance(tracks['control'], truth), 4), aligner=report.aligner, seconds=report.seconds)
 
 # %% ../nbs/690_demo.ipynb #verdict
 TARGETS = {TRAINED: (.6, .4), FREE: (.4, .2)} # Least r, and least margin over the control; the default is ahead of the sound as people are, and these puppets are not
