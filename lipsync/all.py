@@ -28,12 +28,11 @@ with explain_missing():
     from lipsync.models.discriminator import AdaptiveWGANGPDiscriminator
     from lipsync.models.fast import optimise
     from lipsync.models.hub import from_pretrained, save_pretrained
-    from lipsync.models.lipsync import CompleteLipSyncModel, cost_table, load_model, param_table, save_model
+    from lipsync.models.lipsync import CompleteLipSyncModel, cost_table, param_table
     from lipsync.models.stream import export_onnx, Streamer
     from lipsync.models.syncnet import SyncDiscriminator
     from lipsync.models.viseme_predictor import VisemePredictor
     from lipsync.dub.dub import dub_video, Dubber, DubReport, generator
-    from lipsync.dub.generators import Generator
     from lipsync.dub.live import Live
     from lipsync.dub.preflight import preflight
     from lipsync.dub.training_free import TrainingFree
@@ -55,9 +54,9 @@ PARTS = { # Heading: names, in the order of use
     'Look at a corpus': 'check duration status missing verify probe read_frames read_audio write_video write_wav frame_strip',
     'Process it': 'PreprocessConfig preprocess reprocess preprocess_video find_videos read_meta read_rows speak align VISEME_NAMES draw_visemes scan draw_faces timeline synth',
     'Batches': 'LipSyncDataset LipSyncDataLoaders',
-    'Models': 'ModelConfig model_config CompleteLipSyncModel cost_table load_model param_table save_model AdaptiveWGANGPDiscriminator SyncDiscriminator VisemePredictor Streamer export_onnx optimise from_pretrained save_pretrained load_checkpoint load_generator',
+    'Models': 'ModelConfig model_config CompleteLipSyncModel cost_table param_table AdaptiveWGANGPDiscriminator SyncDiscriminator VisemePredictor Streamer export_onnx optimise from_pretrained save_pretrained load_checkpoint load_generator',
     'Train': 'TrainConfig train_config fit lipsync_learner train train_sync train_visemes doctor list_runs report read_history export adapt',
-    'Dub': 'Dubber DubReport dub_video generator Generator TrainingFree preflight Live',
+    'Dub': 'Dubber DubReport dub_video generator TrainingFree preflight Live',
     'Evaluate': 'estimate_offset default_judge evaluate score_folders score_video contact_sheet side_by_side plot_history plot_tracks LipsyncError',
 }
 __all__ = [n for names in PARTS.values() for n in names.split()]

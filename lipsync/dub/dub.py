@@ -16,7 +16,7 @@ import cv2, numpy as np, soundfile
 from fastcore.basics import patch
 from fastcore.meta import delegates
 from .. import __version__
-from ..config import LipsyncError, PreprocessConfig, log, only_one, release_memory
+from ..config import LipsyncError, PreprocessConfig, explain_missing, log, only_one, release_memory
 from ..console import progress as progress_bar
 from ..face.landmarks import warp
 from ..face.reference import calm_frames, mouth_range, sharpest
@@ -367,6 +367,7 @@ def _tidy(out):
         raise
 
 # %% ../../nbs/560_dub.dub.ipynb #dub-video
+@explain_missing()
 def dub_video(
     face:str|Path|list,  # Video, photo, folder or list of photos
     audio:str|Path|dict, # Any file with the new speech; or {who: file}, a sound for each face

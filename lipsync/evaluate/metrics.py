@@ -144,7 +144,7 @@ def everywhere(here, acc=None) -> bool: # `acc`: Accelerator
 
 def _inception(download):
     "The standard Inception, or None and a line in the log"
-    if importlib.util.find_spec('torch_fidelity') is None: log.info("no val/fid: it needs the package torch-fidelity (pip install lipsync-toolkit[fid])"); return None
+    if importlib.util.find_spec('torch_fidelity') is None: log.info("no val/fid: it needs the package torch-fidelity (pip install 'lipsync-toolkit[fid]')"); return None
     path = find_weights(FID_URL, download)
     if path is None: log.info("no val/fid: put %s into %s/checkpoints", FID_URL, torch.hub.get_dir()); return None
     try: return NoTrainInceptionV3('inception-v3-compat', ['2048'], feature_extractor_weights_path=str(path)).requires_grad_(False)
@@ -254,5 +254,5 @@ def make_lmd(
 ) -> LMD|None:
     "`LMD`, or None and a line in the log where mediapipe isn't installed"
     here = importlib.util.find_spec('mediapipe') is not None
-    if not here: log.info("no val/lmd: it needs the package mediapipe (pip install lipsync-toolkit[data])")
+    if not here: log.info("no val/lmd: it needs the package mediapipe (pip install 'lipsync-toolkit[data]')")
     return LMD(frames) if everywhere(here, acc) else None

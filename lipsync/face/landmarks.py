@@ -144,7 +144,7 @@ def _mediapipe():
     warnings.filterwarnings('ignore', message='SymbolDatabase.GetPrototype', category=UserWarning)
     try:
         with _quiet(): import mediapipe as mp
-    except ImportError as e: raise LipsyncError("finding faces needs mediapipe, which isn't installed", "pip install mediapipe==0.10.21") from e
+    except ImportError as e: raise LipsyncError("finding faces needs mediapipe, which isn't installed", "pip install 'lipsync-toolkit[data]'") from e
     return mp.solutions
 
 # %% ../../nbs/240_face.landmarks.ipynb #landmarker

@@ -156,7 +156,7 @@ class Board:
         if not mode or mode=='off': return
         if mode not in ('offline','online'): raise LipsyncError(f"no board mode '{mode}'", "choose off, offline or online")
         try: import wandb
-        except ImportError: raise LipsyncError("Weights & Biases is asked for, but not installed", "pip install wandb, or leave it off") from None
+        except ImportError: raise LipsyncError("Weights & Biases is asked for, but not installed", "pip install 'lipsync-toolkit[board]', or leave it off") from None
         self.folder.mkdir(parents=True, exist_ok=True)
         mode = os.environ.get('WANDB_MODE', mode) if mode=='online' else mode
         if mode=='online' and (why := board_problem()): mode = self._fall_back(why)
