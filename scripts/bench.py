@@ -6,7 +6,8 @@
     python scripts/bench.py model                 # ms a frame of the generator step by step, and of Wav2Lip's network; GPU figures where there is one
     python scripts/bench.py model --run RUN --data PROCESSED # with the quality of a trained generator on its validation clips
     python scripts/bench.py train                 # samples a second of the adversarial step, each optimisation by itself and together: bench_train.py, which has more settings
-    python scripts/bench.py all                   # everything
+    python scripts/bench.py landmarks --clips DIR # landmarks by LiteRT beside MediaPipe's, where that is installed: speed, difference, size; DIR has grid/ and address/
+    python scripts/bench.py all                   # everything but landmarks
     python scripts/bench.py --clips DIR preprocess # your own clips in place of ../shared/data (else: the embedded corpus)
 
 Nothing here is timed in the tests: machines are noisy, so every figure is a ratio to something measured in the same minute.
@@ -20,6 +21,7 @@ import cv2, numpy as np, torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT/'scripts')]
 import bench_train
+from bench_landmarks import bench_landmarks
 from bench_model import bench_model
 from lipsync import media
 from lipsync.config import PreprocessConfig, provenance, save_json
@@ -170,14 +172,14 @@ BENCHES = dict(preprocess=bench_preprocess, scaling=bench_scaling, size=bench_si
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument('what', nargs='+', choices=[*BENCHES, 'model', 'train', 'all']); ap.add_argument('--clips', type=Path, help="folder of clips to measure on")
+    ap.add_argument('what', nargs='+', choices=[*BENCHES, 'landmarks', 'model', 'train', 'all']); ap.add_argument('--clips', type=Path, help="folder of clips to measure on")
     ap.add_argument('--run', type=Path, help="model: a run folder, for the quality of its generator"); ap.add_argument('--data', type=Path, help="model: the processed folder that it was trained on")
     ap.add_argument('--rounds', type=int, default=6, help="model: how often each variant is timed"); ap.add_argument('--preset', default='base', help="model: which one")
     args = ap.parse_args()
     if args.run and not args.data: ap.error("--run needs --data, the processed folder")
-    benches = BENCHES | dict(model=lambda tmp, clips: bench_model(args.rounds, args.run, args.data, args.preset), train=lambda tmp, clips: bench_train.bench_train(bench_train.arguments([])))
+    benches = BENCHES | dict(model=lambda tmp, clips: bench_model(args.rounds, args.run, args.data, args.preset), train=lambda tmp, clips: bench_train.bench_train(bench_train.arguments([])), landmarks=bench_landmarks)
     commit = subprocess.run(['git','rev-parse','--short','HEAD'], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    for what in benches if 'all' in args.what else args.what:
+    for what in [b for b in benches if b != 'landmarks'] if 'all' in args.what else args.what:
         with tempfile.TemporaryDirectory() as tmp: result = benches[what](Path(tmp), args.clips)
         cpu = next((l.split(':')[1].strip() for l in open('/proc/cpuinfo') if l.startswith('model name')), '') if os.path.exists('/proc/cpuinfo') else ''
         name = what if what != 'model' or args.preset == 'base' else f"model_{args.preset}"

@@ -252,7 +252,7 @@ def make_lmd(
     frames:int=25, # Frames of a clip that are looked at
     acc=None,      # Accelerator, with several processes; all must call this together
 ) -> LMD|None:
-    "`LMD`, or None and a line in the log where mediapipe isn't installed"
-    here = importlib.util.find_spec('mediapipe') is not None
-    if not here: log.info("no val/lmd: it needs the package mediapipe (pip install 'lipsync-toolkit[data]')")
+    "`LMD`, or None and a line in the log where LiteRT isn't installed"
+    here = importlib.util.find_spec('ai_edge_litert') is not None
+    if not here: log.info("no val/lmd: it needs the package ai-edge-litert (pip install 'lipsync-toolkit[data]')")
     return LMD(frames) if everywhere(here, acc) else None
