@@ -170,7 +170,7 @@ class FaceLandmarker:
 
     def __enter__(self): return self
     def __exit__(self, *args): self.close()
-    def __getstate__(self): return self.__dict__ | dict(_nets={}, _follow={}) # another process loads its own
+    def __getstate__(self): return self.__dict__ | dict(_nets={}, _follow={}, _follows=False) # another process loads its own
 
 # %% ../../nbs/240_face.landmarks.ipynb #graphs
 @patch
