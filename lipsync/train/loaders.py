@@ -6,9 +6,9 @@
 __all__ = ['check_launch', 'accelerator', 'seed_for', 'own', 'Loaders', 'check_data', 'open_data']
 
 # %% ../../nbs/435_train.loaders.ipynb #imports
-import contextlib, hashlib, logging, os
+import atexit, contextlib, hashlib, logging, os, sys
 from pathlib import Path
-import torch
+import torch, torch.distributed as dist
 from accelerate import Accelerator
 from torch.utils.data import DataLoader, Subset, default_collate
 from ..config import LipsyncError, ModelConfig, log, only_one
@@ -30,8 +30,13 @@ def accelerator(cpu:bool=False) -> Accelerator:
     "The processes of this run and this one's device"
     check_launch()
     acc = Accelerator(cpu=cpu or not torch.cuda.is_available())
-    if not acc.is_main_process: log.setLevel(logging.ERROR) # one process says what all would say
+    if not acc.is_main_process: log.setLevel(logging.ERROR) # one process logs what all would log
+    atexit.unregister(_close_group); atexit.register(_close_group)
     return acc
+
+def _close_group():
+    "Close the process group before Python ends: a thread of it that is still alive can abort the process (exit code -6). Not after an error, when others may never answer"
+    if dist.is_initialized() and not hasattr(sys, 'last_value'): dist.destroy_process_group()
 
 # %% ../../nbs/435_train.loaders.ipynb #seed
 def seed_for(*key) -> int:
