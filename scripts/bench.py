@@ -82,7 +82,7 @@ def measured_stages():
     FaceLandmarker.__call__ = s.wrap('landmarks', FaceLandmarker.__call__)
     FaceLandmarker.faces_in = s.wrap('count faces', FaceLandmarker.faces_in)
     tracks._alike = s.wrap('compare frames', tracks._alike)
-    for name, label in dict(cut_out='warp', encode_jpeg='JPEG', align='align', read_audio='sound', estimate_offset='sync', _meta='hash', log_mel='mel', voice_activity='mel', mel_windows='mel').items():
+    for name, label in dict(warp='warp', encode_jpeg='JPEG', align='align', read_audio='sound', estimate_offset='sync', _meta='hash', log_mel='mel', voice_activity='mel', mel_windows='mel').items():
         setattr(preprocess, name, s.wrap(label, getattr(preprocess, name)))
     preprocess.RowWriter.add = s.wrap('write', preprocess.RowWriter.add); preprocess.RowWriter.__exit__ = s.wrap('write', preprocess.RowWriter.__exit__)
     return s
