@@ -49,6 +49,14 @@ MUTANTS = {
     'lips late by two frames':                  ('535_dub.lips', "speech.at(np.arange(lo, hi)/25+phase)", "speech.at(np.arange(lo, hi)/25+phase-.08)", ['535_dub.lips']),
     'path prefers what fits worst':             ('545_dub.bank', "back = total.argmin(0)", "back = total.argmax(0)", ['545_dub.bank']),
     'predictor learns without variety':         ('460_train.visemes', "self.held[i] = ((vary(", "self.held[i] = ((vary(0*", ['460_train.visemes']),
+    'faces of rows that store none':            ('280_data.dataset', "rows[rows % FACE_EVERY == 0]): raise", "rows[rows % FACE_EVERY == 1]): raise", ['280_data.dataset']),
+    'mel windows a column late':                ('200_audio.features', "np.arange(w)-w//2", "np.arange(w)-w//2+1", ['200_audio.features','203_audio.lazy']),
+    'lazy mels a column late':                  ('203_audio.lazy', "at = window_columns(self.times, c)", "at = window_columns(self.times, c)+1", ['203_audio.lazy']),
+    'streaming mels a column late':             ('206_audio.streaming', "centre = int(col[half])", "centre = int(col[half])+1", ['206_audio.streaming']),
+    'the smallest face is taken':               ('255_face.follow', "k = max(here, key=here.get)", "k = min(here, key=here.get)", ['255_face.follow']),
+    'the face that speaks is not asked for':    ('255_face.follow', "k = said[0]['face'] if sure else k", "k = k", ['255_face.follow']),
+    'stored crop of the frame before':          ('270_data.preprocess', "warp(rgb, tr.to_mouth[i], cfg.mouth_size)", "warp(rgb, tr.to_mouth[max(i-1, 0)], cfg.mouth_size)", ['270_data.preprocess']),
+    'sound shifted the other way':              ('270_data.preprocess', "shift_audio(audio, cfg.audio_sr, late)", "shift_audio(audio, cfg.audio_sr, -late)", ['270_data.preprocess']),
 }
 HARMLESS = {} # name: why a survivor is no fault
 
