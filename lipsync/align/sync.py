@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['HZ', 'TAPS', 'LISTENER', 'SEARCH', 'MEMORY', 'WEIGHT', 'MIN_SECONDS', 'MIN_MOTION', 'SURE_MARGIN', 'SURE_P',
            'BELONGS_P', 'STRANGE_P', 'LEAST', 'USUAL_ERROR', 'SURE_SPEAKER', 'FULL_MOTION', 'band_power', 'band_levels',
-           'expected_lips', 'lag_curve', 'shift_audio', 'SyncEstimate', 'estimate_offset', 'SpeakerChoice',
-           'choose_speaker']
+           'expected_lips', 'innovations', 'curve_over_lags', 'lag_curve', 'shift_audio', 'SyncEstimate',
+           'estimate_offset', 'SpeakerChoice', 'choose_speaker']
 
 # %% ../../nbs/230_align.sync.ipynb #imports
 import functools
@@ -84,7 +84,21 @@ SEARCH = .6    # Seconds searched to either side (15 frames at 25 fps)
 MEMORY = .7    # Share of a frame (of 40 ms) that the one before foretells
 WEIGHT = np.array([1, .5]) # Of opening and width
 
-def _news(x, fps): return x[1:] - MEMORY**(25/fps)*x[:-1]
+def innovations(
+    x:np.ndarray, # [n,...] a frame's values
+    fps:float=25  # Frames a second
+) -> np.ndarray:  # [n-1,...]
+    "What each frame adds to what the one before predicts (the innovations of an AR(1) process)"
+    return x[1:] - MEMORY**(25/fps)*x[:-1]
+
+def curve_over_lags(
+    a, b,     # Series [n,...] and [m,...]
+    lags:int, # Frames to either side
+    score     # Function of two equally long pieces, e.g. a correlation
+) -> np.ndarray: # [2*lags+1]; positive lags: `b` is late against `a`
+    "`score` of what overlaps when `b` is moved earlier by each lag"
+    pairs = [(a[max(-k,0):], b[max(k,0):]) for k in range(-lags, lags+1)]
+    return np.array([score(x[:n], y[:n]) for x,y in pairs for n in [min(len(x), len(y))]])
 
 # %% ../../nbs/230_align.sync.ipynb #seen
 def _seen(opening, width):
@@ -107,8 +121,9 @@ def lag_curve(
     fps:float=25,        # Frames a second
 ) -> np.ndarray: # [2*lags+1], from sound early to sound late
     "How well lips and sound agree (-1 to 1) for each shift"
-    e, s = _news(expected[:,:seen.shape[1]], fps), _news(seen, fps)
-    return np.array([_agreement(e[k:k+len(s)], s) for k in range(len(expected)-len(seen)+1)])
+    lags = (len(expected)-len(seen))//2
+    s = np.pad(seen, ((lags,lags),(0,0)), constant_values=np.nan)
+    return curve_over_lags(innovations(s, fps), innovations(expected[:,:seen.shape[1]], fps), lags, lambda s, e: _agreement(e, s))
 
 def _top(curve):
     "Place of the highest point, between the points by a parabola, and by how much it is above all that is over three frames away"
@@ -138,7 +153,7 @@ def _usual(seconds, columns): return (.24, .2)[columns-1]*(3/seconds)**.35 # Spr
 def _chance(expected, seen, fps, best):
     "Probability that a sound that doesn't belong reaches `best` somewhere in the search"
     d, w = (len(expected)-len(seen))//2, WEIGHT[:seen.shape[1]]
-    pairs = [np.nan_to_num(_news(x, fps)) for x in (expected[d:d+len(seen),:len(w)], seen)]
+    pairs = [np.nan_to_num(innovations(x, fps)) for x in (expected[d:d+len(seen),:len(w)], seen)]
     e, s = (x/np.maximum(np.sqrt((x**2).sum(0)), 1e-6) for x in pairs)
     f = scipy.fft.rfft(s, axis=0).conj()
     around, back = (scipy.fft.irfft(scipy.fft.rfft(x, axis=0)*f, len(s), axis=0) @ w/w.sum() for x in (e, e[::-1]))

@@ -18,6 +18,7 @@ from ..config import LipsyncError, atomic_path
 from ..audio.features import voice_activity
 from ..face.landmarks import CLOSED, closed_share, closures, LIPS_INNER, LIPS_OUTER, OUTER_EYES, FaceLandmarker, mouth_opening, mouth_width, warp
 from ..face.tracks import FaceTrack
+from ..align.sync import curve_over_lags
 from ..align.visemes import SILENCE
 from ..dub.seams import face_track
 from ..media import probe, read_audio, read_frames, write_video
@@ -82,9 +83,9 @@ def best_lag(
     most:int=10, # Frames to look to either side
 ) -> tuple:      # (lag in frames, correlation there); positive: the dub is late
     "The lag at which `dub` follows `truth` best; of equal ones the smallest"
-    r = {k: follow(dub[max(k,0):], truth[max(-k,0):]) for k in sorted(range(-most, most+1), key=abs)}
-    k = max(r, key=r.get)
-    return k, r[k]
+    r = curve_over_lags(truth, dub, most, lambda t, d: follow(d, t))
+    k = min(np.flatnonzero(r == r.max())-most, key=abs)
+    return int(k), float(r[k+most])
 
 def opening_correlation(
     pred, true # Videos, or `MouthTrack`s of them

@@ -12,8 +12,9 @@ import math, time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
-import torch, torch.nn.functional as F
+import numpy as np, torch, torch.nn.functional as F
 from torch.utils.data import default_collate
+from ..align.sync import curve_over_lags, innovations
 from ..config import ModelConfig, model_config
 from ..console import emit, show_table
 from ..models.syncnet import SyncDiscriminator, pair_weights, places, sync_terms, windows
@@ -171,8 +172,6 @@ def check_loader(s:Sample) -> list:
 # %% ../../nbs/455_train.doctor.ipynb #lips
 LAGS = 10 # Frames searched to either side
 
-def _news(x): return x[1:]-.7*x[:-1]
-
 # %% ../../nbs/455_train.doctor.ipynb #lag-curve
 def loudness_lag_curve(
     opening:torch.Tensor, # How far the mouth is open [t]
@@ -180,13 +179,15 @@ def loudness_lag_curve(
     lags:int=LAGS,        # Frames to either side; at most a third of the clip is used
 ) -> torch.Tensor:        # [2*lags+1]; positive lags: the sound is late; nan where it can't be said
     "Correlation of mouth and loudness at each lag, from what a batch holds; `align.sync.lag_curve` compares the mouth with what the words demand"
-    o, e = _news(opening.float().nan_to_num(0.).clamp(min=0).sqrt()), _news(mels.float().nan_to_num(0.).mean((1,2)))
-    out, n = torch.full((2*lags+1,), math.nan), len(o)
-    for k in range(-min(lags, n//3), min(lags, n//3)+1):
-        a, b = o[max(0,-k):n-max(0,k)], e[max(0,k):n-max(0,-k)]
-        a, b = a-a.mean(), b-b.mean(); size = a.norm()*b.norm()
-        if size>1e-3: out[k+lags] = (a*b).sum()/size
-    return out
+    o, e = (innovations(x.nan_to_num(0.).numpy()) for x in (opening.float().clamp(min=0).sqrt(), mels.float().nan_to_num(0.).mean((1,2))))
+    used = min(lags, len(o)//3)
+    curve = curve_over_lags(o, e, used, _correlation)
+    return torch.from_numpy(np.pad(curve, lags-used, constant_values=np.nan)).float()
+
+def _correlation(a, b):
+    "Pearson's r; nan where one of them hardly moves"
+    a, b = a-a.mean(), b-b.mean(); size = np.linalg.norm(a)*np.linalg.norm(b)
+    return (a*b).sum()/size if size > 1e-3 else np.nan
 
 # %% ../../nbs/455_train.doctor.ipynb #tops
 def lag_tops(pairs) -> tuple: # (place of the best lag, frames; its height), of those that can be measured; the mean curve
