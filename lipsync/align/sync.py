@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np, scipy.fft
 from scipy.special import log_ndtr
 from .forced import Alignment
+from ..audio.features import hz_to_mel, mel_to_hz
 
 # %% ../../nbs/230_align.sync.ipynb #listener
 HZ = 100                      # Steps a second in which the sound is looked at
@@ -33,8 +34,7 @@ LISTENER = {k: _table(v) for k,v in dict( # For opening and width: weight at eac
 @functools.lru_cache
 def _bank(sr, n):
     "Twelve triangular mel bands up to 7.5 kHz, [1+n//2, 12]"
-    mel, hz = lambda f: 2595*np.log10(1+f/700), lambda m: 700*(10**(m/2595)-1)
-    e, f = hz(np.linspace(mel(100), mel(min(7500, sr/2)), 14)), np.fft.rfftfreq(n, 1/sr)
+    e, f = mel_to_hz(np.linspace(hz_to_mel(100), hz_to_mel(min(7500, sr/2)), 14)), np.fft.rfftfreq(n, 1/sr)
     return np.stack([np.clip(np.minimum((f-a)/(b-a), (c-f)/(c-b)), 0, None) for a,b,c in zip(e, e[1:], e[2:])], 1).astype(np.float32)
 
 # %% ../../nbs/230_align.sync.ipynb #bands-db

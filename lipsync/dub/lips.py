@@ -18,9 +18,9 @@ from fastcore.basics import patch
 from safetensors import safe_open
 from scipy.special import erf
 from ..config import LipsyncError
-from ..face.landmarks import CHIN, LIP_GAP
+from ..face.landmarks import CHIN, LIP_GAP, runs
 from ..align.sync import HZ, band_power, band_levels
-from ..align.visemes import N_VISEMES, SILENCE
+from ..align.visemes import BILABIAL, N_VISEMES, SILENCE
 from ..face.scene import KEPT
 from ..audio.lazy import Sound, voiced
 
@@ -221,19 +221,14 @@ def still_range(
 PAUSE, LOUD_PAUSE, ROOM = .06, .2, .9 # Seconds from which a pause shuts the mouth, also in a loud room; share of pauses with "voice" from which it is one
 EARLY, AFTER, BEFORE = .02, .03, .02 # Seconds by which lips meet before a p, b or m is heard, shut after the last sound, and part before the first
 
-def _runs(on):
-    "(start, end) in steps, of unbroken runs of true values"
-    d = np.flatnonzero(np.diff(np.r_[0, on, 0]))
-    return zip(d[::2].tolist(), d[1::2].tolist())
-
 def _pressed(speech, frame):
     "(start, end, ramp), seconds, of the stretches in which lips are shut"
     n, silent = len(speech.visemes), speech.visemes == SILENCE
-    for a, b in _runs(speech.visemes == 0):
+    for a, b in runs(speech.visemes == BILABIAL):
         more = max(.01, (frame-(b-1-a)/HZ)/2)
         yield a/HZ-more-EARLY, (b-1)/HZ+more-EARLY, .02
     loud = silent.any() and speech.voice[silent].mean() > ROOM
-    for a, b in _runs(silent if loud else silent & ~speech.voice):
+    for a, b in runs(silent if loud else silent & ~speech.voice):
         if (b-a)/HZ > (LOUD_PAUSE if loud else PAUSE): yield (-np.inf if a == 0 else a/HZ+AFTER), (np.inf if b == n else (b-1)/HZ-BEFORE), .04
 
 def shut_at(

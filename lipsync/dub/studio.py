@@ -17,7 +17,7 @@ from ..config import LipsyncError, PreprocessConfig, log
 from ..console import fmt_bytes, fmt_time, plural, printable
 from ..align.forced import align, write_textgrid
 from ..face.landmarks import CLOSED, closed_share, closures, mouth_opening
-from ..align.visemes import ARPABET, IPA, VISEME_NAMES, Segment, draw_visemes, phone_to_viseme, viseme_track
+from ..align.visemes import ARPABET, BILABIAL, IPA, VISEME_NAMES, Segment, draw_visemes, phone_to_viseme, viseme_track
 from .dub import dub_video, generator
 from .preflight import preflight
 from ..face.scene import ABSENT, draw_faces, scan
@@ -140,7 +140,7 @@ def lips_shut(
     "Shares of the silent frames, and of the sounds p, b and m, in which the lips are shut; nan where there are none"
     marks = scene.track(k).landmarks
     opening = np.array([math.nan if lm is None else mouth_opening(lm) for lm in marks])
-    met = closures(opening[:len(visemes)], np.asarray(visemes[:len(opening)]) == 0, limit)[0] if visemes is not None else math.nan
+    met = closures(opening[:len(visemes)], np.asarray(visemes[:len(opening)]) == BILABIAL, limit)[0] if visemes is not None else math.nan
     return closed_share(opening[~scene.voiced], limit), met
 
 # %% ../../nbs/580_dub.studio.ipynb #opening

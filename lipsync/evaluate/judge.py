@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 import cv2, numpy as np, torch
 from ..config import LipsyncError, PreprocessConfig, sha256_file
-from ..audio.features import MEL_FLOOR, MEL_TOP, log_mel, mel_windows
+from ..audio.features import MEL_FLOOR, MEL_TOP, hz_to_mel, log_mel, mel_to_hz, mel_windows
 from ..data.store import RowWriter, decode_jpeg, encode_jpeg, read_meta, read_rows
 from ..models.lipsync import load_model, model_header
 from ..models.syncnet import SyncDiscriminator, _asked, in_sync_accuracy, in_sync_counts, offset_logits
@@ -124,8 +124,7 @@ def other_voice(
 ) -> np.ndarray:
     "The same words from another throat, through another microphone, half of the time in noise"
     u, bins = lambda x, *s: rng.uniform(-x, x, *s)*strength, np.arange(80)
-    mel = lambda hz: 2595*np.log10(1+hz/700)/2840*80
-    at = mel(700*(10**(bins*2840/80/2595)-1)*np.exp(u(.22))).clip(0, 79)
+    at = (hz_to_mel(mel_to_hz(bins*2840/80)*np.exp(u(.22)))/2840*80).clip(0, 79) # 2840 mel are 8 kHz
     low = np.floor(at).astype(int); part = (at-low)[:,None].astype(np.float32)
     y = mels[:,low]*(1-part) + mels[:,np.minimum(low+1, 79)]*part
     tone = u(.12) + sum(u(.1)*np.cos(np.pi*k*bins/80+u(np.pi)) for k in (1,2,3))

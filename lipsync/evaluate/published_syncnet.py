@@ -12,6 +12,7 @@ import numpy as np, torch
 from scipy.fft import dct
 from torch import nn
 from ..config import LipsyncError, sha256_file
+from ..audio.features import hz_to_mel, mel_to_hz
 from ..face.landmarks import warp
 from .lse import FPS, Scorer
 
@@ -57,8 +58,7 @@ def load_syncnet(
 # %% ../../nbs/615_evaluate.published_syncnet.ipynb #mfcc
 def _triangles(sr:int=16000, nfft:int=512, bands:int=26) -> np.ndarray: # [bands,nfft//2+1]
     "Mel filters whose corners lie on whole bins"
-    top = 2595*np.log10(1+sr/2/700)
-    b = np.floor((nfft+1)*700*(10**(np.linspace(0, top, bands+2)/2595)-1)/sr)
+    b = np.floor((nfft+1)*mel_to_hz(np.linspace(0, hz_to_mel(sr/2), bands+2))/sr)
     k = np.arange(nfft//2+1)
     lo, mid, hi = (b[i:i+bands,None] for i in range(3))
     return np.where((k >= lo) & (k < mid), (k-lo)/np.maximum(mid-lo, 1), np.where((k >= mid) & (k < hi), (hi-k)/np.maximum(hi-mid, 1), 0.))

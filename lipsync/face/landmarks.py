@@ -435,7 +435,7 @@ def runs(
     present:Iterable # Truth for each frame
 ) -> list:
     "(start, stop) of each unbroken run of true values"
-    d = np.diff(np.concatenate([[0], np.asarray(list(present), bool).astype(int), [0]]))
+    d = np.diff(np.concatenate([[0], np.fromiter(present, bool).astype(int), [0]]))
     return list(zip(np.flatnonzero(d == 1).tolist(), np.flatnonzero(d == -1).tolist()))
 
 # %% ../../nbs/240_face.landmarks.ipynb #smooth-transforms

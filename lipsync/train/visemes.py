@@ -17,9 +17,9 @@ from torch.utils.data import Dataset
 from ..config import LipsyncError, ModelConfig, model_config, provenance
 from ..data.dataset import FrameCache
 from ..data.store import build_index, read_meta, read_rows
-from ..align.visemes import SILENCE
+from ..align.visemes import BILABIAL, SILENCE
 from ..models.lipsync import model_header, save_model
-from ..models.viseme_predictor import CLOSED, VisemePredictor, load_predictor, predictor_loss, vary
+from ..models.viseme_predictor import VisemePredictor, load_predictor, predictor_loss, vary
 from .core import Best, Finite, Journal, Keep, LearningRate, RunLearner, ShareGradients, adam
 from .loaders import Loaders, accelerator, check_data, seed_for
 from .stages import TrainConfig, train_config
@@ -82,7 +82,7 @@ def figures(
     _, recall, frames = per_class(counts)
     speech = torch.arange(len(counts))!=SILENCE
     share = lambda rows: float(counts.diag()[rows].sum().double()/frames[rows].sum())
-    return dict(accuracy=share(speech|~speech), speech=share(speech), closed=float(recall[CLOSED]), silent=float(recall[SILENCE]))
+    return dict(accuracy=share(speech|~speech), speech=share(speech), closed=float(recall[BILABIAL]), silent=float(recall[SILENCE]))
 
 # %% ../../nbs/460_train.visemes.ipynb #measure
 @torch.no_grad()
