@@ -377,7 +377,8 @@ def pocketsphinx_align(
     for beam in (1e-120, 1e-200, 0.):
         try: rows = _mend_stops(_decode(pcm, tokens, extra, beam)); break
         except RuntimeError as e: why = str(e); _kept.cache_clear()
-    else: raise LipsyncError(f"no alignment of {len(words)} words with {len(pcm)/16000:.1f} s of sound ({why})", "check that the transcript belongs to this file")
+    else:
+        raise LipsyncError(f"no alignment of {len(words)} words with {len(pcm)/16000:.1f} s of sound ({why})", "check that the transcript belongs to this file")
     score = math.exp(-np.mean([r[4] for r in rows])/40)
     if score < SCORE_MIN: raise _wrong(score, SCORE_MIN)
     spans = [[r for r in rows if r[0] == i] for i in range(len(words))]
@@ -442,7 +443,8 @@ def _dtw(
         if i == 0: row[3] = cost[0]; continue
         tries = np.stack([best[(i-di)%4, j-dj:j-dj+w] + cost*((di+dj)/2) for di,dj in _STEPS])
         how[i], row[j:j+w] = tries.argmin(0), tries.min(0)
-    if not np.isfinite(best[(n-1)%4, m+2]): raise LipsyncError(f"{m*_HOP:.1f} s of speech can't be {n*_HOP:.1f} s of reading", "check that the transcript belongs to this file")
+    if not np.isfinite(best[(n-1)%4, m+2]):
+        raise LipsyncError(f"{m*_HOP:.1f} s of speech can't be {n*_HOP:.1f} s of reading", "check that the transcript belongs to this file")
     path = [(n-1, m-1)]
     while path[-1] != (0,0):
         (i, j), (di, dj) = path[-1], _STEPS[how[path[-1][0], path[-1][1]-lo[path[-1][0]]]]
@@ -738,7 +740,8 @@ def align(
     for name,step in _steps(audio, sr, words, voice, cfg):
         if wrong and name == 'espeak-dtw': continue
         try: a = step(); break
-        except (LipsyncError, RuntimeError, ValueError) as e: notes.append(str(e)); wrong |= isinstance(e, WrongTranscript) # the other two come from C libraries
+        except (LipsyncError, RuntimeError, ValueError) as e:
+            notes.append(str(e)); wrong |= isinstance(e, WrongTranscript) # the other two come from C libraries
     notes += [a.note]*bool(a.note)
     if notes: log.info('align: %s; used %s', '; '.join(notes), a.aligner)
     return replace(_into(a, timed), note='; '.join(notes))

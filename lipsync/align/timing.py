@@ -116,7 +116,8 @@ def _pieces(sound, text, cues, voice):
     if not text: return _quiet_cuts(sound)
     if sound.seconds <= WHOLE: return [(0., sound.seconds, text)]
     if voice.startswith('en'): return _text_pieces(sound, text, voice)
-    log.info(f"{fmt_time(sound.seconds)} of '{voice}' text without times are aligned as a whole, which takes time and memory; subtitles (.srt, .vtt) are aligned piece by piece")
+    log.info(f"{fmt_time(sound.seconds)} of '{voice}' text without times are aligned as a whole, which takes time and memory; "
+             "subtitles (.srt, .vtt) are aligned piece by piece")
     return [(0., sound.seconds, text)]
 
 def _aligned(sound, text, labels, cues, cfg, voice) -> Alignment:

@@ -81,11 +81,14 @@ def _odd(name):
 def _see(e, names, clips, found):
     "Add a matching directory entry as a `Clip` or a `Problem`"
     try: st = e.stat()
-    except OSError as err: return found.append(Problem('no permission' if isinstance(err, PermissionError) else 'link to nowhere', e.path, os.readlink(e.path) if e.is_symlink() else ''))
+    except OSError as err:
+        return found.append(Problem('no permission' if isinstance(err, PermissionError) else 'link to nowhere', e.path,
+                                    os.readlink(e.path) if e.is_symlink() else ''))
     if stat.S_ISDIR(st.st_mode): return
     if not stat.S_ISREG(st.st_mode): return found.append(Problem('not a file', e.path))
     path = Path(e.path)
-    clips.append(Clip(path, path.parent.name, st.st_size, f"{st.st_dev}:{st.st_ino}:{st.st_size}:{st.st_mtime_ns}", any(path.stem+s in names for s in TRANSCRIPTS)))
+    clips.append(Clip(path, path.parent.name, st.st_size, f"{st.st_dev}:{st.st_ino}:{st.st_size}:{st.st_mtime_ns}",
+                      any(path.stem+s in names for s in TRANSCRIPTS)))
 
 # %% ../../nbs/260_data.corpus.ipynb #walk-entries
 def _is_dir(e):
@@ -239,8 +242,11 @@ def _none(data_dir, pattern, found):
     "Raise an error that explains why there are no videos"
     n = Counter(p.kind for p in found)
     endings = ','.join(sorted({f"*{p.note}" for p in found if p.kind == 'other ending'}))
-    if n['not in a person folder']: why, fix = f"{plural(n['not in a person folder'], 'video')} in it, but not in person folders", "make a folder for each person and move the videos there"
-    elif n['too deep']: why, fix = f"the {pattern} in it lie one folder too deep, e.g. in {next(p.path for p in found if p.kind == 'too deep')}", "videos must be in <data_dir>/<person>/; perhaps the folder below is the right one"
+    if n['not in a person folder']:
+        why, fix = f"{plural(n['not in a person folder'], 'video')} in it, but not in person folders", "make a folder for each person and move the videos there"
+    elif n['too deep']:
+        why = f"the {pattern} in it lie one folder too deep, e.g. in {next(p.path for p in found if p.kind == 'too deep')}"
+        fix = "videos must be in <data_dir>/<person>/; perhaps the folder below is the right one"
     elif endings: why, fix = f"no {pattern} in its person folders", f"there are others; use --pattern '{endings}'"
     else: find_videos(data_dir, pattern); why, fix = f"no {pattern} in its person folders that could be read", "put videos into <data_dir>/<person>/"
     raise LipsyncError(f"{data_dir}: {why}", fix)
@@ -325,7 +331,8 @@ def _summed(found, pattern):
     "Problems by kind; those that prevent processing come first"
     groups = _by(found, lambda p: p.kind)
     wider = ','.join([pattern, *sorted({f'*{p.note}' for p in groups.get('other ending', ())})])
-    return [dict(kind=k, error=PROBLEMS[k][0], count=len(groups[k]), fix=PROBLEMS[k][1].format(pattern=wider), files=[dict(path=p.path, note=p.note) for p in groups[k]]) for k in PROBLEMS if k in groups]
+    return [dict(kind=k, error=PROBLEMS[k][0], count=len(groups[k]), fix=PROBLEMS[k][1].format(pattern=wider),
+                 files=[dict(path=p.path, note=p.note) for p in groups[k]]) for k in PROBLEMS if k in groups]
 
 # %% ../../nbs/260_data.corpus.ipynb #sample
 X_REAL_TIME, BYTES_A_SECOND = 5., 0.8e6 # Defaults without a measurement: speed of a core, and output size
@@ -415,7 +422,8 @@ def estimate(
     size = total*(sum(t['bytes'] for t in ok)/sum(t['video'] for t in ok) if ok else BYTES_A_SECOND)
     while not folder.exists(): folder = folder.parent
     free = shutil.disk_usage(folder).free
-    return dict(measured=bool(ok), trials=trials, x_real_time=total/work if work else None, cores=n, seconds=work/(1+(n-1)*SCALING), bytes=int(size), free=free, fits=size < free)
+    return dict(measured=bool(ok), trials=trials, x_real_time=total/work if work else None, cores=n, seconds=work/(1+(n-1)*SCALING), bytes=int(size),
+                free=free, fits=size < free)
 
 # %% ../../nbs/260_data.corpus.ipynb #report
 def _look(data_dir, pattern, sample, output):
@@ -444,15 +452,19 @@ def _next(data_dir, output, pattern, persons):
 def _show_check(r):
     "Print the results of `check`"
     v = r['videos_per_person']
-    print(f"{printable(r['data_dir'])}: {plural(r['videos'], 'video')} of {plural(r['persons'], 'person')}, {fmt_time(r['seconds'])}, {fmt_bytes(r['bytes'])}, {r['transcripts']:,} with a transcript")
+    print(f"{printable(r['data_dir'])}: {plural(r['videos'], 'video')} of {plural(r['persons'], 'person')}, {fmt_time(r['seconds'])}, {fmt_bytes(r['bytes'])}, "
+          f"{r['transcripts']:,} with a transcript")
     print(f"videos per person: {v['min']:,} to {v['max']:,}, median {v['median']:g}\n")
-    show_table([{k: f[k] for k in ('ending','codec','size','fps','videos')} | dict(length=fmt_time(f['hours']*3600), bytes=fmt_bytes(f['GB']*1e9)) for f in r['formats']], 'Formats', 12)
+    show_table([{k: f[k] for k in ('ending','codec','size','fps','videos')} | dict(length=fmt_time(f['hours']*3600), bytes=fmt_bytes(f['GB']*1e9))
+                for f in r['formats']], 'Formats', 12)
     people = sorted(r['per_person'], key=lambda p: -p['problems'])[:20]
-    show_table([{k: v for k,v in p.items() if k not in ('minutes','MB')} | dict(length=fmt_time(p['minutes']*60), bytes=fmt_bytes(p['MB']*1e6)) for p in people], f"Persons{' (20, those with problems first; all of them with --json)' if r['persons'] > 20 else ''}")
+    show_table([{k: v for k,v in p.items() if k not in ('minutes','MB')} | dict(length=fmt_time(p['minutes']*60), bytes=fmt_bytes(p['MB']*1e6))
+                for p in people], f"Persons{' (20, those with problems first; all of them with --json)' if r['persons'] > 20 else ''}")
     print("Problems (!: can't be processed)" if r['problems'] else "No problems found")
     for p in r['problems']: print(f"{'!' if p['error'] else ' '} {p['kind']}: {p['count']:,}, e.g. {printable(_example(p, r['data_dir']))}\n      {p['fix']}")
     print()
-    if r['transcripts'] < r['videos']: print(f"{plural(r['videos']-r['transcripts'], 'video')} without a transcript: their phones will only be guessed from the sound")
+    if r['transcripts'] < r['videos']:
+        print(f"{plural(r['videos']-r['transcripts'], 'video')} without a transcript: their phones will only be guessed from the sound")
     if r['estimate']: _show_estimate(r['estimate'])
     print('\nnext:', *r['next'], sep='\n  ')
 
@@ -465,10 +477,14 @@ def _example(p, base):
 # %% ../../nbs/260_data.corpus.ipynb #show-estimate
 def _show_estimate(e):
     for t in e['trials']:
-        print(f"tried {printable(Path(t['file']).name)} ({t['size']}): " + (f"could not be processed: {t['failed']}" if t['failed'] else f"{fmt_time(t['video'])} of video in {fmt_time(t['work'])}, {t['video']/t['work']:.1f} times real time on one core, {fmt_bytes(t['bytes'])}"))
+        print(f"tried {printable(Path(t['file']).name)} ({t['size']}): "
+              + (f"could not be processed: {t['failed']}" if t['failed']
+                 else f"{fmt_time(t['video'])} of video in {fmt_time(t['work'])}, {t['video']/t['work']:.1f} times real time on one core, "
+                      f"{fmt_bytes(t['bytes'])}"))
     how = "measured" if e['measured'] else "assumed, not measured"
     print(f"preprocessing: about {fmt_time(e['seconds'])} on {plural(e['cores'], 'core')} ({e['x_real_time']:.1f} times real time a core, {how})")
-    print(f"output: about {fmt_bytes(e['bytes'])}; the disk has {fmt_bytes(e['free'])} free" + ('' if e['fits'] else ": NOT ENOUGH. Choose another disk with --output"))
+    print(f"output: about {fmt_bytes(e['bytes'])}; the disk has {fmt_bytes(e['free'])} free"
+          + ('' if e['fits'] else ": NOT ENOUGH. Choose another disk with --output"))
 
 # %% ../../nbs/260_data.corpus.ipynb #check
 def check(
@@ -486,7 +502,8 @@ def check(
 # %% ../../nbs/260_data.corpus.ipynb #duration-summary
 def _summary(r):
     "The text of `video_duration_summary.txt`"
-    head = [f"{plural(r['videos']-r['unreadable'], 'video')} of {plural(r['persons'], 'person')}: {r['seconds']/3600:.2f} h in all, {r['average']:.2f} s on average, {r['unreadable']} unreadable"]
+    head = [f"{plural(r['videos']-r['unreadable'], 'video')} of {plural(r['persons'], 'person')}: {r['seconds']/3600:.2f} h in all, "
+            f"{r['average']:.2f} s on average, {r['unreadable']} unreadable"]
     return '\n'.join(head + [f"{printable(p['person'])}\t{plural(p['videos'], 'video')}\t{p['minutes']:.2f} min" for p in r['per_person']]) + '\n'
 
 # %% ../../nbs/260_data.corpus.ipynb #duration
@@ -500,10 +517,12 @@ def duration(
     clips = scan(data_dir, pattern)
     good = [c.duration for c in clips if c.duration > 0]
     people = [dict(person=p, videos=len(cs), minutes=sum(c.duration for c in cs)/60) for p, cs in _by(clips, lambda c: c.person).items()]
-    r = dict(data_dir=data_dir, videos=len(clips), persons=len(people), seconds=sum(good), average=sum(good)/max(len(good), 1), unreadable=len(clips)-len(good), summary=summary, per_person=people)
+    r = dict(data_dir=data_dir, videos=len(clips), persons=len(people), seconds=sum(good), average=sum(good)/max(len(good), 1),
+             unreadable=len(clips)-len(good), summary=summary, per_person=people)
     with atomic_path(summary) as t: t.write_text(_summary(r), encoding='utf-8')
     def show(r):
-        show_table([dict(person=p['person'], videos=p['videos'], length=fmt_time(p['minutes']*60)) for p in people[:40]], f"The first 40 of {len(people):,} persons" if len(people) > 40 else '')
+        show_table([dict(person=p['person'], videos=p['videos'], length=fmt_time(p['minutes']*60)) for p in people[:40]],
+                   f"The first 40 of {len(people):,} persons" if len(people) > 40 else '')
         print(_summary(r).split('\n')[0]); print(f"every person: {printable(summary)}")
     emit(r, json, show)
     return int(len(good) < len(clips))
@@ -574,8 +593,8 @@ def _standing(source_dir, processed_dir, pattern, deep):
     stale = _stale(videos, have, deep, damaged)
     rows = [_person_standing(p, vs, have, failed, damaged, stale) for p, vs in _by(videos, lambda v: v.parent.name).items()]
     orphans = len(have.keys() - {processed_name(v) for v in videos})
-    return dict(source_dir=str(source_dir), processed_dir=str(processed_dir), videos=len(videos), processed=sum(r['processed'] for r in rows), missing=len(gone),
-        failed=[dict(source=str(v), reason=failed[v.parts[-2:]]) for v in gone if v.parts[-2:] in failed],
+    return dict(source_dir=str(source_dir), processed_dir=str(processed_dir), videos=len(videos), processed=sum(r['processed'] for r in rows),
+        missing=len(gone), failed=[dict(source=str(v), reason=failed[v.parts[-2:]]) for v in gone if v.parts[-2:] in failed],
         damaged=[dict(source=str(v), file=os.path.join(have[processed_name(v)], processed_name(v)), reason=why) for v, why in damaged.items()],
         changed=[dict(source=str(v), how=h) for v,h in stale.items()] if deep else None, without_video=orphans, in_two_splits=twice,
         persons={s: sum(r['state'] == s for r in rows) for s in ('complete','partial','not started')}, per_person=rows)
@@ -590,17 +609,20 @@ def _show_status(r, again):
     "Print the results of `status`"
     rows = sorted(r['per_person'], key=lambda p: {'partial':0, 'not started':1, 'complete':2}[p['state']])
     show_table([{k: v for k,v in p.items() if k != 'changed' or r['changed'] is not None} for p in rows], most=40)
-    print(', '.join(f"{n:,} {s}" for s,n in r['persons'].items()) + f" of {plural(len(rows), 'person')}; {r['processed']:,} of {plural(r['videos'], 'video')} processed ({r['processed']/r['videos']:.1%})")
+    print(', '.join(f"{n:,} {s}" for s,n in r['persons'].items())
+          + f" of {plural(len(rows), 'person')}; {r['processed']:,} of {plural(r['videos'], 'video')} processed ({r['processed']/r['videos']:.1%})")
     for why, n in Counter(f['reason'] for f in r['failed']).most_common(10): print(f"  failed: {n:,} x {printable(why)}")
     _show_damaged(r['damaged'], print)
     for c in (r['changed'] or [])[:10]: print(f"  changed since: {printable(c['source'])}: {c['how']}")
     if r['changed'] and len(r['changed']) > 10: print(f"  … and {len(r['changed'])-10:,} more changed since")
     if r['without_video']: print(f"  {plural(r['without_video'], 'processed file')} without a video here")
-    if r['in_two_splits']: print(f"  {plural(len(r['in_two_splits']), 'file')} in more than one split, e.g. {r['in_two_splits'][0]}: delete one of each, or validation is spoilt")
+    if r['in_two_splits']:
+        print(f"  {plural(len(r['in_two_splits']), 'file')} in more than one split, e.g. {r['in_two_splits'][0]}: delete one of each, or validation is spoilt")
     if again: print(f"next: {again}")
 
 # %% ../../nbs/260_data.corpus.ipynb #status-show-again
-def _again(source_dir, processed_dir, pattern): return command('lipsync reprocess', source_dir=source_dir, processed_dir=processed_dir, pattern=None if pattern == '*.mp4' else pattern)
+def _again(source_dir, processed_dir, pattern): return command('lipsync reprocess', source_dir=source_dir, processed_dir=processed_dir,
+                                                               pattern=None if pattern == '*.mp4' else pattern)
 
 # %% ../../nbs/260_data.corpus.ipynb #status
 def status(
@@ -668,6 +690,8 @@ def verify(
     def show(r):
         show_table([dict(damaged=os.path.relpath(b['file'], processed_dir), reason=b['reason']) for b in bad], most=100) if bad else None
         print(f"{r['whole']:,} of {plural(r['files'], 'file')} are whole ({fmt_bytes(size)} read)")
-        if bad: print(f"damaged ones moved to {printable(aside)}; next: lipsync reprocess" if aside else f"next: {command('lipsync verify', processed_dir=processed_dir, aside='damaged')}, then lipsync reprocess")
+        if bad:
+            print(f"damaged ones moved to {printable(aside)}; next: lipsync reprocess" if aside
+                  else f"next: {command('lipsync verify', processed_dir=processed_dir, aside='damaged')}, then lipsync reprocess")
     emit(dict(files=len(files), whole=len(files)-len(bad), bytes=size, decoded=decode, damaged=bad, aside=aside), json, show)
     return int(bool(bad))

@@ -155,7 +155,8 @@ def _build(self:LipSyncDataset):
     seen = _listing(self.folder)
     index = WindowIndex(build_index(self.folder), self.seq_length, self.stride)
     if not len(index):
-        raise LipsyncError(f"{self.folder}: no sequence of {self.seq_length} frames in {len(seen)} processed files", "run `lipsync preprocess`, or lower the sequence length")
+        raise LipsyncError(f"{self.folder}: no sequence of {self.seq_length} frames in {len(seen)} processed files",
+                           "run `lipsync preprocess`, or lower the sequence length")
     self.index, self.seen, self.hop = index, _digest(seen), 7919
     while math.gcd(self.hop, len(index)) > 1: self.hop += 1
     self.left_out = sorted(set(seen)-{f.decode() for f in index.file})
@@ -345,7 +346,8 @@ def __getitem__(self:LipSyncDataset, i:int) -> dict:
         except DAMAGE as e:
             self._note(k, e)
             if len(self.skip) < self.index.whole: continue
-            raise LipsyncError(f"{self.folder}: every processed file is damaged, the last one read says: {e}", "run `lipsync verify`, then preprocess again") from None
+            raise LipsyncError(f"{self.folder}: every processed file is damaged, the last one read says: {e}",
+                               "run `lipsync verify`, then preprocess again") from None
         if step: self.shared[2+self.worker] += 1
         return item
 
@@ -375,7 +377,8 @@ def refresh(self:LipSyncDataset) -> bool: # True if the index was rebuilt
     new = {f.decode(): tuple(s) for f,s in zip(self.index.file, self.index.stamp)}
     self.skip.clear()
     n = dict(added=len(new.keys()-old.keys()), removed=len(old.keys()-new.keys()), replaced=sum(old[f] != new[f] for f in old.keys() & new.keys()))
-    log.info(f"{self.folder}: index rebuilt, {', '.join(f'{v} {k}' for k,v in n.items() if v) or 'the same files'}; {len(self):,} windows of {len(new):,} files")
+    log.info(f"{self.folder}: index rebuilt, {', '.join(f'{v} {k}' for k,v in n.items() if v) or 'the same files'}; "
+             f"{len(self):,} windows of {len(new):,} files")
     return True
 
 # %% ../../nbs/280_data.dataset.ipynb #catch-up
@@ -398,7 +401,8 @@ def set_epoch(self:LipSyncDataset, epoch:int):
     if self.refresh(): self.rebuilt += 1; self.shared[1] = self.rebuilt
     bad = self.bad
     if new := sorted(bad.keys()-self.told):
-        log.warning(f"{self.folder}: {len(bad)} of {len(self.index.file)} files damaged, {self.replaced} items replaced so far; new: {', '.join(new[:5])}{' …' if len(new) > 5 else ''}")
+        log.warning(f"{self.folder}: {len(bad)} of {len(self.index.file)} files damaged, {self.replaced} items replaced so far; "
+                    f"new: {', '.join(new[:5])}{' …' if len(new) > 5 else ''}")
     self.told.update(bad)
 
 # %% ../../nbs/280_data.dataset.ipynb #places

@@ -104,9 +104,12 @@ DIED = "its worker process died"
 def _ray(address):
     "Start or join Ray; raises `LipsyncError` if it isn't installed or can't be reached"
     try: import ray
-    except ImportError: raise LipsyncError("--engine ray needs the package ray, which isn't installed", "pip install 'lipsync-toolkit[ray]', or use --engine processes") from None
+    except ImportError:
+        raise LipsyncError("--engine ray needs the package ray, which isn't installed",
+                           "pip install 'lipsync-toolkit[ray]', or use --engine processes") from None
     try: ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, configure_logging=False, include_dashboard=False if address is None else None)
-    except (ConnectionError, ValueError, RuntimeError) as e: raise LipsyncError(f"no Ray cluster at {address or 'this machine'} ({e})", "start one with `ray start --head`, or leave --address out") from None
+    except (ConnectionError, ValueError, RuntimeError) as e:
+        raise LipsyncError(f"no Ray cluster at {address or 'this machine'} ({e})", "start one with `ray start --head`, or leave --address out") from None
     return ray
 
 _ready = [False]
@@ -157,7 +160,8 @@ def plan_outputs(
         if (o := names.setdefault(processed_name(v), v)) != v: raise LipsyncError(f"{o} and {v} would both become {processed_name(v)}", "rename one of them")
     have = {f.name: f for part in ('train','val') for f in (Path(output)/part).glob('*_processed.parquet')}
     val = {key(v) for v in videos if _share(key(v)) < val_ratio}
-    if val_ratio > 0 and not val and not any(f.parent.name == 'val' for f in have.values()): val = {min(map(key, videos), key=_share)} if len({key(v) for v in videos}) > 1 else set()
+    if val_ratio > 0 and not val and not any(f.parent.name == 'val' for f in have.values()):
+        val = {min(map(key, videos), key=_share)} if len({key(v) for v in videos}) > 1 else set()
     return [have.get(processed_name(v), Path(output)/('val' if key(v) in val else 'train')/processed_name(v)) for v in videos]
 
 def default_workers() -> int:
@@ -197,13 +201,19 @@ def _forecast(
 ) -> dict:
     "Estimated time and space of the remaining jobs, by the bytes of their sources; raises `LipsyncError` if the run can't succeed"
     done = [r for r in reports if r.status == 'done']
-    if not done: raise LipsyncError(f"pre-flight: none of {len(reports)} videos could be processed, e.g. {reports[0].source}: {reports[0].reason}", "mend that, or start without it: --preflight 0")
+    if not done:
+        raise LipsyncError(f"pre-flight: none of {len(reports)} videos could be processed, e.g. {reports[0].source}: {reports[0].reason}",
+                           "mend that, or start without it: --preflight 0")
     size = lambda p: Path(p).stat().st_size
     quick = sorted(done, key=lambda r: r.seconds/size(r.source))[:-(-len(done)//2)] # the first video of a worker also loads the models
     rate, ahead = sum(r.seconds for r in quick)/sum(size(r.source) for r in quick), sum(size(j[0]) for j in rest)
-    f = dict(videos=len(reports), failed=len(reports)-len(done), x_real_time=round(sum(r.duration for r in quick)/max(sum(r.seconds for r in quick), 1e-9), 2), workers=workers,
-        seconds=round(ahead*rate/workers), bytes=round(ahead*sum(size(r.output) for r in done)/sum(size(r.source) for r in done)), free=shutil.disk_usage(output).free)
-    if f['bytes'] > f['free']: raise LipsyncError(f"{output}: about {fmt_bytes(f['bytes'])} are needed, {fmt_bytes(f['free'])} are free", "give an --output on a larger disk, or start anyway: --preflight 0")
+    f = dict(videos=len(reports), failed=len(reports)-len(done), workers=workers,
+        x_real_time=round(sum(r.duration for r in quick)/max(sum(r.seconds for r in quick), 1e-9), 2),
+        seconds=round(ahead*rate/workers), bytes=round(ahead*sum(size(r.output) for r in done)/sum(size(r.source) for r in done)),
+        free=shutil.disk_usage(output).free)
+    if f['bytes'] > f['free']:
+        raise LipsyncError(f"{output}: about {fmt_bytes(f['bytes'])} are needed, {fmt_bytes(f['free'])} are free",
+                           "give an --output on a larger disk, or start anyway: --preflight 0")
     return f
 
 # %% ../../nbs/275_data.engine.ipynb #settings
@@ -252,7 +262,8 @@ class _Progress:
     def __call__(self, r):
         self.reports.append(r)
         failed, seen = sum(x.status == 'failed' for x in self.reports), sum(x.duration for x in self.reports)
-        self.bar.set_description_str(f"{len(self.reports):,} of {self.n:,} videos, {seen/max(time.time()-self.start, 1e-6):.1f}x real time, {failed} failed", refresh=False)
+        self.bar.set_description_str(f"{len(self.reports):,} of {self.n:,} videos, {seen/max(time.time()-self.start, 1e-6):.1f}x real time, {failed} failed",
+                                     refresh=False)
         self.bar.update(self.sizes[r.source])
         if time.time()-self.saved > 60: save_failed(self.output, [*self.before, *self.reports]); self.saved = time.time()
 
@@ -292,8 +303,9 @@ def preprocess_corpus(
             if preflight and len(todo) > 6*preflight:
                 first = _sample(todo, preflight)
                 f = _forecast(run(preprocess_video, first, workers, show), todo := [j for j in todo if j not in first], workers, output)
-                log.info("pre-flight: %s, %d failed, %.1fx real time a worker; the other %d take about %s on %s, and %s (%s free)", plural(f['videos'], 'video'),
-                    f['failed'], f['x_real_time'], len(todo), fmt_time(f['seconds']), plural(workers, 'worker'), fmt_bytes(f['bytes']), fmt_bytes(f['free']))
+                log.info("pre-flight: %s, %d failed, %.1fx real time a worker; the other %d take about %s on %s, and %s (%s free)",
+                         plural(f['videos'], 'video'), f['failed'], f['x_real_time'], len(todo), fmt_time(f['seconds']), plural(workers, 'worker'),
+                         fmt_bytes(f['bytes']), fmt_bytes(f['free']))
             if todo: run(preprocess_video, todo, workers, show)
         return _record(output, before+show.reports, time.time()-start, workers, engine)
 
@@ -346,10 +358,14 @@ def _conclude(reports, output, json):
     bad = [r for r in reports if r.status == 'failed']
     n = {s: sum(r.status == s for r in reports) for s in ('done','skipped','failed')}
     frames, faces = sum(r.frames for r in reports), sum(r.face_frames for r in reports)
-    if len(bad) == len(reports): raise LipsyncError(f"none of the {len(reports)} videos could be processed, e.g. {bad[0].source}: {bad[0].reason}", f"see {Path(output)/'failed.json'}")
-    if json: emit(dict(**n, frames=frames, face_frames=faces, output=str(output), failures=[dict(source=r.source, reason=r.reason) for r in bad], remarks=_remarks(reports)), json)
+    if len(bad) == len(reports):
+        raise LipsyncError(f"none of the {len(reports)} videos could be processed, e.g. {bad[0].source}: {bad[0].reason}", f"see {Path(output)/'failed.json'}")
+    if json:
+        emit(dict(**n, frames=frames, face_frames=faces, output=str(output), failures=[dict(source=r.source, reason=r.reason) for r in bad],
+                  remarks=_remarks(reports)), json)
     else:
-        print(f"{n['done']} done, {n['skipped']} complete before, {n['failed']} failed; {faces:,} of {frames:,} frames with a face ({faces/max(frames,1):.1%}) -> {output}")
+        print(f"{n['done']} done, {n['skipped']} complete before, {n['failed']} failed; "
+              f"{faces:,} of {frames:,} frames with a face ({faces/max(frames,1):.1%}) -> {output}")
         for r in bad[:10]: print(f"  failed: {printable(r.source)}: {printable(r.reason)}")
         if bad: print(f"  all failures with their reasons: {Path(output)/'failed.json'}")
         for l in _remarks(reports): print(f"  {printable(l)}")

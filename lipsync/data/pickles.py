@@ -27,14 +27,16 @@ def _sequence(path, a, b):
     r['face_jpeg'] = _last_face(r['face_jpeg']); r = {k: v[a-first:] for k, v in r.items()}
     jpeg = all(j[:2] == b'\xff\xd8' for j in r['face_jpeg']+r['mouth_jpeg'])
     crops = {n: r[c] if jpeg else [decode_jpeg(j) for j in r[c]] for n,c in (('face_crops','face_jpeg'), ('mouth_crops','mouth_jpeg'))}
-    return dict(crops, visemes=r['viseme'].astype(np.int64), mel_windows=r['mel_window'], frame_indices=r['frame_index'].astype(np.int64), is_jpeg_compressed=jpeg)
+    return dict(crops, visemes=r['viseme'].astype(np.int64), mel_windows=r['mel_window'], frame_indices=r['frame_index'].astype(np.int64),
+                is_jpeg_compressed=jpeg)
 
 # %% ../../nbs/268_data.pickles.ipynb #export-file
 def _export(src, dst):
     "Write one processed file as a pickle; returns the number of sequences"
     m = read_meta(src); cfg = m.get('config', {})
     seqs = windows(read_rows(src, columns=['track'])['track'], cfg.get('max_seq_length', 75), cfg.get('sequence_overlap', 40))
-    d = dict(sequences=[_sequence(src, a, b) for a,b in seqs], num_frames=m['num_frames'], fps=m.get('fps', 25), audio_sr=m.get('audio_sr', cfg.get('audio_sr', 16000)), person=m['person'], video=m['video'])
+    d = dict(sequences=[_sequence(src, a, b) for a,b in seqs], num_frames=m['num_frames'], fps=m.get('fps', 25),
+             audio_sr=m.get('audio_sr', cfg.get('audio_sr', 16000)), person=m['person'], video=m['video'])
     with atomic_path(dst) as t:
         with open(t, 'wb') as f: pickle.dump(d, f, protocol=4); f.flush(); os.fsync(f.fileno())
     return len(seqs)
@@ -61,7 +63,8 @@ def _tell(done, bad, what, json):
     before, after = (sum(d[k].stat().st_size for d in done) for k in (0, 1))
     def show(r):
         if bad: show_table([dict(failed=b['file'], reason=b['reason']) for b in bad], most=100)
-        print(f"{plural(len(done), 'file')} written, {r['items']:,} {what}; {fmt_bytes(before)} became {fmt_bytes(after)}" + (f"; {len(bad)} failed" if bad else ''))
+        print(f"{plural(len(done), 'file')} written, {r['items']:,} {what}; {fmt_bytes(before)} became {fmt_bytes(after)}"
+              + (f"; {len(bad)} failed" if bad else ''))
     emit(dict(files=len(done), items=sum(d[2] for d in done), what=what, bytes_in=before, bytes_out=after, failed=bad), json, show)
     return int(bool(bad))
 
@@ -86,16 +89,19 @@ class _Ndarray(_Inert): pass
 class _Dtype(_Inert):
     "`numpy.dtype` of numbers and booleans"
     def __init__(self, code, align=False, copy=False):
-        if not (isinstance(code, str) and re.fullmatch(r'[<>|=]?[biuf](1|2|4|8)', code)): raise LipsyncError(f"an array of type {str(code)[:20]!r}: only numbers belong here")
+        if not (isinstance(code, str) and re.fullmatch(r'[<>|=]?[biuf](1|2|4|8)', code)):
+            raise LipsyncError(f"an array of type {str(code)[:20]!r}: only numbers belong here")
         self.value = np.dtype(code)
     def __setstate__(self, state):
-        if len(state) < 3 or state[1] not in ('<','>','|','=') or any(x is not None for x in state[2:5]): raise LipsyncError("an array of a type made up in the file")
+        if len(state) < 3 or state[1] not in ('<','>','|','=') or any(x is not None for x in state[2:5]):
+            raise LipsyncError("an array of a type made up in the file")
         self.value = self.value.newbyteorder(state[1])
 
 # %% ../../nbs/268_data.pickles.ipynb #standins-array
 def _array(data, dtype, shape, order):
     "An array from its bytes"
-    if not (isinstance(data, (bytes, bytearray)) and isinstance(dtype, _Dtype) and isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape)): raise LipsyncError("an array that isn't made of bytes")
+    if not (isinstance(data, (bytes, bytearray)) and isinstance(dtype, _Dtype) and isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape)):
+        raise LipsyncError("an array that isn't made of bytes")
     if math.prod(shape)*dtype.value.itemsize != len(data) or len(shape) > 8: raise LipsyncError("an array whose shape doesn't fit its bytes")
     return np.frombuffer(data, dtype.value).reshape(shape, order='F' if order in (True, 'F') else 'C')
 
@@ -125,7 +131,8 @@ class _Empty(_Inert):
     def __new__(cls): return b''
 
 # %% ../../nbs/268_data.pickles.ipynb #allowed
-ALLOWED = {('_codecs','encode'): _Encode, ('builtins','bytes'): _Empty, ('__builtin__','bytes'): _Empty, ('numpy','ndarray'): _Ndarray, ('numpy','dtype'): _Dtype}
+ALLOWED = {('_codecs','encode'): _Encode, ('builtins','bytes'): _Empty, ('__builtin__','bytes'): _Empty, ('numpy','ndarray'): _Ndarray,
+           ('numpy','dtype'): _Dtype}
 for core in ('numpy.core', 'numpy._core'): # NumPy 1 and 2
     ALLOWED |= {(f'{core}.multiarray','_reconstruct'): _Array, (f'{core}.multiarray','scalar'): _Scalar, (f'{core}.numeric','_frombuffer'): _Array}
 
@@ -153,7 +160,8 @@ def load_pkl(
             _scan(f, os.fstat(f.fileno()).st_size)
             return _Unpickler(f).load()
     except LipsyncError as e: raise LipsyncError(f"{path}: {e}", "use only pickles of the older layout, and only from people you know") from None
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError, MemoryError, OverflowError, RecursionError, ImportError, OSError) as e:
+    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError, MemoryError, OverflowError, RecursionError, ImportError,
+            OSError) as e:
         raise LipsyncError(f"{path}: not a readable pickle ({type(e).__name__}: {str(e)[:80]})", "copy it again, or make it again") from None
 
 # %% ../../nbs/268_data.pickles.ipynb #import-check
@@ -166,7 +174,8 @@ def _numbers(d, key, n, shape=()):
     "An array of the pickle, with its shape checked"
     v = _get(d, key)
     v = np.asarray([x.value if isinstance(x, _Array) else x for x in v] if isinstance(v, list) else v)
-    if v.shape != (n, *shape) or v.dtype.kind not in 'iuf' or not np.isfinite(v).all(): raise LipsyncError(f"'{key}' is no list of {n} {'numbers' if not shape else 'x'.join(map(str, shape))}")
+    if v.shape != (n, *shape) or v.dtype.kind not in 'iuf' or not np.isfinite(v).all():
+        raise LipsyncError(f"'{key}' is no list of {n} {'numbers' if not shape else 'x'.join(map(str, shape))}")
     return v
 
 # %% ../../nbs/268_data.pickles.ipynb #import-crops
@@ -175,7 +184,8 @@ def _crops(d, key, n, jpeg):
     v = [x.value if isinstance(x, _Array) else x for x in _get(d, key)]
     if len(v) != n: raise LipsyncError(f"'{key}' holds {len(v)} pictures for {n} frames")
     if jpeg and all(isinstance(x, bytes) and x for x in v): return v
-    if jpeg or not all(isinstance(x, np.ndarray) and x.dtype == np.uint8 and x.ndim == 3 and x.shape[2] == 3 and x.size for x in v): raise LipsyncError(f"'{key}' holds something that isn't a picture")
+    if jpeg or not all(isinstance(x, np.ndarray) and x.dtype == np.uint8 and x.ndim == 3 and x.shape[2] == 3 and x.size for x in v):
+        raise LipsyncError(f"'{key}' holds something that isn't a picture")
     return [encode_jpeg(x, PreprocessConfig(use_jpeg_compression=False)) for x in v]
 
 # %% ../../nbs/268_data.pickles.ipynb #import-merge
@@ -202,8 +212,9 @@ UNKNOWN = ('landmarks','to_face','to_mouth','voiced','sharpness','opening') # Co
 def _block(frames, part, track, fps):
     "Rows of the store for some frames"
     n, (face, mouth, mel, vis) = len(part), zip(*(frames[i] for i in part))
-    return dict(frame_index=np.array(part), time=np.array(part)/fps, track=track, face_jpeg=list(face), mouth_jpeg=list(mouth), mel_window=np.stack(mel), viseme=np.array(vis),
-        voiced=np.zeros(n, bool), landmarks=np.zeros((n,478,2)), to_face=np.zeros((n,2,3)), to_mouth=np.zeros((n,2,3)), sharpness=np.zeros(n), opening=np.zeros(n))
+    return dict(frame_index=np.array(part), time=np.array(part)/fps, track=track, face_jpeg=list(face), mouth_jpeg=list(mouth), mel_window=np.stack(mel),
+        viseme=np.array(vis), voiced=np.zeros(n, bool), landmarks=np.zeros((n,478,2)), to_face=np.zeros((n,2,3)), to_mouth=np.zeros((n,2,3)),
+        sharpness=np.zeros(n), opening=np.zeros(n))
 
 # %% ../../nbs/268_data.pickles.ipynb #import-file
 def _import(src, dst):
@@ -221,8 +232,9 @@ def _import(src, dst):
     track = np.cumsum([0]+[(a, b) not in pairs for a,b in zip(index, index[1:])])
     with RowWriter(dst) as w:
         for a in range(0, len(index), w.group): w.add(_block(frames, index[a:a+w.group], track[a:a+w.group], fps))
-        w.meta.update(person=person, video=video, fps=int(fps) if fps == int(fps) else fps, audio_sr=sr, config=PreprocessConfig(audio_sr=sr).to_dict(), config_digest='imported',
-            source=dict(name=src.name, bytes=src.stat().st_size, sha256=sha256_file(src)), aligner='imported', unknown=UNKNOWN, source_frames=int(_get(d, 'num_frames')), differing_frames=differ)
+        w.meta.update(person=person, video=video, fps=int(fps) if fps == int(fps) else fps, audio_sr=sr, config=PreprocessConfig(audio_sr=sr).to_dict(),
+            config_digest='imported', source=dict(name=src.name, bytes=src.stat().st_size, sha256=sha256_file(src)), aligner='imported', unknown=UNKNOWN,
+            source_frames=int(_get(d, 'num_frames')), differing_frames=differ)
     return len(index)
 
 # %% ../../nbs/268_data.pickles.ipynb #import-cmd

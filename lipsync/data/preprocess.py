@@ -153,7 +153,8 @@ def _process(src, dst, cfg, person, rep, textgrid):
             w.meta.update(_meta(src, person, cfg, al, rep))
     except OSError as e:
         why = FULL.get(e.errno) or e.strerror or str(e)
-        raise OutputError(f"{dst.parent}: can't be written: {why}", "make room there or give another --output; the same command then goes on where it stopped") from None
+        raise OutputError(f"{dst.parent}: can't be written: {why}",
+                          "make room there or give another --output; the same command then goes on where it stopped") from None
 
 # %% ../../nbs/270_data.preprocess.ipynb #video
 def preprocess_video(
@@ -164,7 +165,7 @@ def preprocess_video(
     force:bool=False, # Process it even if it is complete
     textgrid:Path=None, # Phones with times, in place of a file beside the video
 ) -> Report:
-    "Process one video into one file. Invalid input doesn't raise: the report's status is `failed`, and nothing is written. Raises `OutputError` if the output can't be written"
+    "Process one video into one file; an invalid one gets a report with status `failed`. Raises `OutputError` if the output can't be written"
     src, dst, start = Path(src), Path(dst), time.time()
     rep = Report(str(src), str(dst))
     if not force and is_complete(dst, src, cfg): return report_of(dst, src)

@@ -166,7 +166,8 @@ def _ends(path):
     "(footer, its digests) of a file with both ends intact; raises `ValueError`"
     with open(path, 'rb') as f: _, footer = _tail(f)
     fields, blank = _fields(footer)
-    if 'footer' in fields and fields['footer'][1] != hashlib.sha256(blank).hexdigest(): raise ValueError("damaged: its footer doesn't have the checksum it was written with")
+    if 'footer' in fields and fields['footer'][1] != hashlib.sha256(blank).hexdigest():
+        raise ValueError("damaged: its footer doesn't have the checksum it was written with")
     return footer, fields
 
 def _parse(path):
@@ -175,7 +176,8 @@ def _parse(path):
     md = pq.read_metadata(pa.BufferReader(b'PAR1'+footer+len(footer).to_bytes(4, 'little')+b'PAR1'))
     if b'lipsync' not in (md.metadata or {}): raise ValueError("not made by lipsync preprocess")
     meta = json.loads(md.metadata[b'lipsync'])
-    if meta['schema_version'] != SCHEMA_VERSION: raise ValueError(f"made by another version of lipsync (format {meta['schema_version']}, this one reads {SCHEMA_VERSION}): process again")
+    if meta['schema_version'] != SCHEMA_VERSION:
+        raise ValueError(f"made by another version of lipsync (format {meta['schema_version']}, this one reads {SCHEMA_VERSION}): process again")
     if len(fields) < 2: raise ValueError("damaged: its checksums can't be found")
     return md, meta
 
@@ -218,7 +220,8 @@ def _values(name, col):
 def _groups(path, groups, columns):
     "Row groups as a table; raises `LipsyncError` on damage"
     try:
-        with pq.ParquetFile(path, metadata=_footer(path)[0], page_checksum_verification=True) as f: return f.read_row_groups(groups, columns=columns, use_threads=False)
+        with pq.ParquetFile(path, metadata=_footer(path)[0], page_checksum_verification=True) as f:
+            return f.read_row_groups(groups, columns=columns, use_threads=False)
     except (pa.ArrowException, OSError) as e: raise LipsyncError(f"{path}: damaged ({e})", "process the video again") from None
 
 # %% ../../nbs/265_data.store.ipynb #read-rows
@@ -244,7 +247,8 @@ def _hashes(path):
         at, footer = _tail(f)
         fields, blank = _fields(footer)
         if 'sha256' not in fields and b'\x07lipsync\x18' not in footer: raise ValueError("not made by lipsync preprocess")
-        if 'sha256' not in fields: raise ValueError("no checksum (older version): process again" if b'"schema_version": 1,' in footer else "damaged: its checksums can't be found")
+        if 'sha256' not in fields:
+            raise ValueError("no checksum (older version): process again" if b'"schema_version": 1,' in footer else "damaged: its checksums can't be found")
         h, left = hashlib.sha256(), at
         f.seek(0)
         while left and (b := f.read(min(left, 1<<20))): h.update(b); left -= len(b)
@@ -260,7 +264,8 @@ def _rows_fault(path, decode):
     columns, faces = None if decode else ['track','face_jpeg','mouth_jpeg'], 0
     for a in range(0, md.num_rows, ROW_GROUP):
         r = read_rows(path, a, a+ROW_GROUP, columns)
-        mouths, stored = ([j for i, (j, t) in enumerate(zip(r[c], r['track']), a) if t >= 0 and not i % k] for c, k in (('mouth_jpeg',1), ('face_jpeg',FACE_EVERY)))
+        mouths, stored = ([j for i, (j, t) in enumerate(zip(r[c], r['track']), a) if t >= 0 and not i % k]
+                          for c, k in (('mouth_jpeg',1), ('face_jpeg',FACE_EVERY)))
         pictures = mouths+stored
         if not all(pictures): return "a picture is empty"
         if decode: [decode_jpeg(j) for j in pictures]
@@ -287,10 +292,12 @@ def find_videos(
     "The videos in person folders, sorted; raises `LipsyncError` if the folder is missing or has none"
     data_dir = Path(data_dir)
     if not data_dir.is_dir(): raise LipsyncError(f"{data_dir}: no such folder", "give the folder that holds the person folders")
-    found = sorted({f for p in pattern.split(',') for f in data_dir.glob(f"*/{p.strip()}") if f.is_file() and not f.name.startswith('.') and not f.parent.name.startswith('.')})
+    found = sorted({f for p in pattern.split(',') for f in data_dir.glob(f"*/{p.strip()}") if f.is_file() and not f.name.startswith('.')
+                    and not f.parent.name.startswith('.')})
     if found: return found
     seen = sorted({f.suffix for f in data_dir.rglob('*') if f.is_file()})[:8]
-    raise LipsyncError(f"{data_dir}: no {pattern} in its person folders", f"files there end in: {', '.join(seen)}; use --pattern" if seen else "put videos into <data_dir>/<person>/")
+    raise LipsyncError(f"{data_dir}: no {pattern} in its person folders",
+                       f"files there end in: {', '.join(seen)}; use --pattern" if seen else "put videos into <data_dir>/<person>/")
 
 # %% ../../nbs/265_data.store.ipynb #names-name
 def processed_name(video:Path) -> str:
@@ -398,6 +405,7 @@ def fake_processed(
     folder, rng = Path(folder), np.random.default_rng(seed)
     for p in range(persons):
         for v in range(videos+1):
-            meta = dict(person=f'p{p}', video=f'v{v}', fps=25, config=PreprocessConfig().to_dict(), config_digest=PreprocessConfig().digest, source={}, aligner='made up')
+            meta = dict(person=f'p{p}', video=f'v{v}', fps=25, config=PreprocessConfig().to_dict(), config_digest=PreprocessConfig().digest, source={},
+                        aligner='made up')
             write_rows(folder/('val' if v == videos else 'train')/f'p{p}_v{v}_processed.parquet', _fake_rows(rng, frames, face, mouth), meta)
     return folder

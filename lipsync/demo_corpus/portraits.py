@@ -221,7 +221,8 @@ def _skin_mask(
     cv2.fillPoly(m, [oval.round().astype(np.int32)], 1)
     face = lab[m > 0]
     like = np.exp(-(((lab-np.median(face, 0))/np.float32([55,9,10]))**2).sum(-1)/6)
-    neck = cv2.fillPoly(m.copy(), [cv2.convexHull((oval[oval[:,1] > lm[1,1]]*np.float32([1,1])+np.float32([0,d*E])).round().astype(np.int32)) for d in (.2,.45,.7)], 1)
+    neck = cv2.fillPoly(m.copy(), [cv2.convexHull((oval[oval[:,1] > lm[1,1]]*np.float32([1,1])+np.float32([0,d*E])).round().astype(np.int32))
+                                   for d in (.2,.45,.7)], 1)
     near = cv2.GaussianBlur(cv2.dilate(neck, np.ones((25,25), np.uint8)).astype(np.float32), (0,0), 8)
     sure = cv2.GaussianBlur(m.astype(np.float32), (0,0), 6)*_bump(lm[105,1]-_grid()[1], 0, .12*E) # below the brows
     return cv2.GaussianBlur(np.maximum(np.minimum(like*1.5,1)*near, sure*.92), (0,0), 1.5)
@@ -395,7 +396,8 @@ def _prepare_mouth(self:Puppet):
     self.edges = [self._bases(x, self.seam[:,1], s) for s in (-1,1)]
     u, v = (X-self.xc)/self.half, (Y-self.line(X))/self.E
     glow = lambda at, wide: np.exp(-((v-at)/wide)**2)
-    self.gloss = ((.10*glow(self.low_lip*.5,.03) - .16*glow(self.low_lip*1.25,.035) + .05*glow(-self.up_lip*.6,.02))*np.exp(-(u/.55)**2)).astype(np.float32)[...,None]
+    self.gloss = ((.10*glow(self.low_lip*.5,.03) - .16*glow(self.low_lip*1.25,.035)
+                   + .05*glow(-self.up_lip*.6,.02))*np.exp(-(u/.55)**2)).astype(np.float32)[...,None]
     self.teeth = _teeth(self.mm), _teeth(self.mm, lower=True)
 
 # %% ../../nbs/290_demo_corpus.portraits.ipynb #weights
@@ -668,7 +670,8 @@ _SUFFIXES = ('.mp4', '.txt', '.TextGrid', '.lips.npz')
 @lru_cache
 def _code() -> str:
     "A hash of the code and libraries that generate a clip"
-    files = [sha256_file(importlib.util.find_spec(f'lipsync.{m}').origin) for m in ('demo_corpus.portraits','align.espeak','align.visemes','face.landmarks','media')]
+    files = [sha256_file(importlib.util.find_spec(f'lipsync.{m}').origin)
+             for m in ('demo_corpus.portraits','align.espeak','align.visemes','face.landmarks','media')]
     return json.dumps([files, versions(('numpy','opencv-contrib-python','mediapipe','av','scikit-image','espeakng-loader'))])
 
 def _key(c:_Clip) -> str: return sha256((json.dumps(asdict(c), sort_keys=True)+_code()).encode()).hexdigest()[:20]

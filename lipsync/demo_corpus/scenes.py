@@ -28,7 +28,8 @@ def two_people(
     path:str|Path, # The video to write
 ) -> TwoPeople:
     "A video of two people: the left one covered in frames 30 to 54, the right one absent in 50 to 74, then 40 frames of the left one alone"
-    said = {w: speak(t, v, pad=.2) for w,(t,v) in dict(hopper=("Most of the maps were made by hand, my boy. Please bring five more apples.", 'en-us'), carol=("Please buy two big boats.", 'en-gb')).items()}
+    said = {w: speak(t, v, pad=.2) for w,(t,v) in dict(hopper=("Most of the maps were made by hand, my boy. Please bring five more apples.", 'en-us'),
+                                                       carol=("Please buy two big boats.", 'en-gb')).items()}
     one, two = ([*render(w, s, size=256)] for w,s in said.items())
     empty = np.full_like(one[0], 128)
     film = [np.concatenate([_bar(a) if 30 <= i < 55 else a, empty if 50 <= i < 75 else two[0]], 1) for i,a in enumerate(one)]

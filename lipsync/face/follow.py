@@ -22,14 +22,16 @@ def speaking_face(
     n, t, who, records = len(scene.times), scene.times, np.full(len(scene.times), -1), []
     most = max(1, round(STRETCH*(n-1)/max(t[-1]-t[0], 1e-6))) if n > 1 else 1
     for a, b in _stretches(scene.shot, most) if n else ():
-        here = {k: len(r) and float(r['width'].sum()) for k, rows in enumerate(scene.faces) for r in [rows[slice(*np.searchsorted(rows['frame'], (a,b)))]] if len(r)}
+        here = {k: len(r) and float(r['width'].sum()) for k, rows in enumerate(scene.faces)
+                for r in [rows[slice(*np.searchsorted(rows['frame'], (a,b)))]] if len(r)}
         if not here: continue
         k = max(here, key=here.get) # the largest
         if len(here) > 1:
             said = _who_speaks(scene.faces, t, scene.shot, audio, 0., sr, a, b) if audio is not None else []
             sure = len(said) == 1 and said[0]['face'] is not None
             k = said[0]['face'] if sure else k
-            records.append(dict(start=round(float(t[a]), 3), stop=round(float(t[b-1]), 3), faces=len(here), taken=int(k), by='lips' if sure else 'size', margin=said[0]['margin'] if said else None, ambiguous=said[0]['ambiguous'] if said else True))
+            records.append(dict(start=round(float(t[a]), 3), stop=round(float(t[b-1]), 3), faces=len(here), taken=int(k), by='lips' if sure else 'size',
+                                margin=said[0]['margin'] if said else None, ambiguous=said[0]['ambiguous'] if said else True))
         who[a:b] = k
     return who, records
 

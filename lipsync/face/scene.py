@@ -22,7 +22,8 @@ from scipy.ndimage import median_filter, uniform_filter1d
 from ..config import LipsyncError, PreprocessConfig, atomic_path, log, release_memory
 from ..console import plural
 from ..audio.features import voice_activity
-from .landmarks import FACE_OVAL, LIP_GAP, LIPS_INNER, LIPS_OUTER, MOUTH_ENDS, NOSE_TIP, OUTER_EYES, STABLE, TEMPLATE, TEMPLATE_SIZE, face_transform, mouth_transform, runs, similarity, smooth_transforms, warp
+from .landmarks import FACE_OVAL, LIP_GAP, LIPS_INNER, LIPS_OUTER, MOUTH_ENDS, NOSE_TIP, OUTER_EYES, STABLE, TEMPLATE, TEMPLATE_SIZE
+from .landmarks import face_transform, mouth_transform, runs, similarity, smooth_transforms, warp
 from ..align.sync import choose_speaker
 from .tracks import CHANGED, COVERED_SECONDS, STRETCH, STRIDE, FaceFollower, FaceTrack, _jump, _stretches, _thumb, find_covered, find_cuts
 from ..media import MediaError, _blocks, _opened, _resample, _stream
@@ -170,7 +171,8 @@ def _pieces(rows, shot, prints):
     for i, k, p in prints: mine.setdefault(k*(int(shot.max(initial=0))+1)+int(shot[i]), []).append(p)
     order = np.argsort(which, kind='stable'); edges = np.searchsorted(which[order], np.arange(len(kinds)+1))
     parts = [order[a:b] for a, b in zip(edges, edges[1:])]
-    return [_Piece(at, np.array(mine.get(int(k), []), np.float32), np.array([np.median(rows[c][at]) for c in ('x','y','width')])) for k, at in zip(kinds, parts)]
+    return [_Piece(at, np.array(mine.get(int(k), []), np.float32), np.array([np.median(rows[c][at]) for c in ('x','y','width')]))
+            for k, at in zip(kinds, parts)]
 
 def _like(a, b):
     "Similarity of two pieces; without prints only the position is compared"
@@ -293,7 +295,8 @@ def _who_speaks(rows, times, shot, x, t0, sr, a, b):
         opening, width = ({k: curve(r, p) for k,r in enumerate(here) if len(r)} for p in (LIP_GAP, MOUTH_ENDS))
         s = slice(max(0, round((grid[0]-t0)*sr)), max(0, round((grid[-1]+step-t0)*sr)))
         c = choose_speaker(opening, x[s], sr, 25, widths=width)
-        out.append(dict(start=round(float(times[lo]), 3), stop=round(float(times[hi-1]), 3), frames=[int(lo),int(hi)], face=c.track, margin=round(float(c.margin), 3), ambiguous=bool(c.ambiguous), scores={int(k): round(float(v), 3) for k,v in c.scores.items()}))
+        out.append(dict(start=round(float(times[lo]), 3), stop=round(float(times[hi-1]), 3), frames=[int(lo),int(hi)], face=c.track,
+                        margin=round(float(c.margin), 3), ambiguous=bool(c.ambiguous), scores={int(k): round(float(v), 3) for k,v in c.scores.items()}))
     return out
 
 def _dense(rows, values, lo, hi):
@@ -322,7 +325,8 @@ class Scene:
         "Share of the frames that face `k` is in each state"
         return {s: float((self.states[k] == i).mean()) for i,s in enumerate(STATES)}
 
-    def __repr__(self): return f"Scene of {plural(len(self.times), 'frame')}, {plural(int(self.shot.max(initial=0))+1, 'shot')}, {plural(len(self.states), 'face')}"
+    def __repr__(self):
+        return f"Scene of {plural(len(self.times), 'frame')}, {plural(int(self.shot.max(initial=0))+1, 'shot')}, {plural(len(self.states), 'face')}"
 
 # %% ../../nbs/250_face.scene.ipynb #scene-save
 _ARRAYS = ('times','shot','rows','states','voiced')
@@ -355,7 +359,8 @@ def scan_key(
     "A key that changes with the file or a setting; hashes the size and 16 parts of each file"
     path = getattr(source, 'path', None)
     if path is None: return None
-    h = hashlib.sha256(json.dumps([settings, getattr(source, 'fps', None), getattr(source, 'frames', None), ROW.itemsize, 1], sort_keys=True, default=str).encode())
+    h = hashlib.sha256(json.dumps([settings, getattr(source, 'fps', None), getattr(source, 'frames', None), ROW.itemsize, 1], sort_keys=True,
+                                  default=str).encode())
     for p in getattr(source, 'files', None) or [path]:
         size = os.path.getsize(p); h.update(f'{Path(p).name}:{size}'.encode())
         with open(p, 'rb') as f:
@@ -445,7 +450,8 @@ def _scene(seen, source, cfg, max_faces, key):
     cut[[i for i in getattr(source, 'starts', ()) if i < n]] = True
     shot, looks = np.cumsum(cut).astype(np.int32), [(seen.index[i], k, p) for i,k,p in seen.follow.looks]
     who = _link(rows, shot, seen.prints, max_faces)
-    face_of = {(int(r['frame']), int(r['face'])): int(k) for r,k in zip(rows[np.isin(rows['frame'], [i for i,_,_ in looks])], who[np.isin(rows['frame'], [i for i,_,_ in looks])])}
+    face_of = {(int(r['frame']), int(r['face'])): int(k) for r,k in zip(rows[np.isin(rows['frame'], [i for i,_,_ in looks])],
+                                                                        who[np.isin(rows['frame'], [i for i,_,_ in looks])])}
     rows['face'] = who
     faces = [_between(rows[who == k], shot, np.array(seen.changes)) for k in range(who.max(initial=-1)+1)] # rows are in the order of frames
     del rows # 34 MB per hour
@@ -455,9 +461,12 @@ def _scene(seen, source, cfg, max_faces, key):
     fps = float((n-1)/(times[-1]-times[0])) if n > 1 and times[-1] > times[0] else float(cfg.fps)
     size = seen._rgb.shape[1::-1] if seen._rgb is not None else (0,0)
     mine = lambda k: [(i,p) for i,j,p in looks if face_of.get((i,j)) == k]
-    states = [_states(r, np.array([p for _,p in mine(k)]), np.array([i for i,_ in mine(k)], int), voiced if heard else np.ones(n, bool), shot, size, fps, _others(records, k, n)) for k,r in enumerate(faces)]
-    info = dict(path=str(getattr(source, 'path', '')), key=key, width=size[0], height=size[1], fps=fps, sound=heard, measured=seen.follow.measured/max(n, 1), notes=[source.note] if getattr(source, 'note', '') else [])
-    return Scene(times, shot, faces[0] if len(faces) == 1 else np.concatenate([np.zeros(0, seen.row), *faces]), np.array(states, np.uint8).reshape(len(faces), n), voiced, records, info)
+    states = [_states(r, np.array([p for _,p in mine(k)]), np.array([i for i,_ in mine(k)], int), voiced if heard else np.ones(n, bool), shot, size, fps,
+                      _others(records, k, n)) for k,r in enumerate(faces)]
+    info = dict(path=str(getattr(source, 'path', '')), key=key, width=size[0], height=size[1], fps=fps, sound=heard, measured=seen.follow.measured/max(n, 1),
+                notes=[source.note] if getattr(source, 'note', '') else [])
+    return Scene(times, shot, faces[0] if len(faces) == 1 else np.concatenate([np.zeros(0, seen.row), *faces]),
+                 np.array(states, np.uint8).reshape(len(faces), n), voiced, records, info)
 
 # %% ../../nbs/250_face.scene.ipynb #lazy
 class _Frames(Sequence):
@@ -506,7 +515,8 @@ def _track(self,
     face = lambda i: None if track[i] < 0 else matrix(i)
     mouth = lambda i: None if track[i] < 0 else matrix(i) + np.c_[np.zeros((2,2)), shift[track[i]]]
     marks = lambda i: None if at[i] < 0 else _unpack(rows[at[i]])
-    return FaceTrack(self.times, _Frames(n, marks), track, _Frames(n, face), _Frames(n, mouth), self.speakers, self.info['measured'], int(((state == OCCLUDED) & (at >= 0)).sum()))
+    return FaceTrack(self.times, _Frames(n, marks), track, _Frames(n, face), _Frames(n, mouth), self.speakers, self.info['measured'],
+                     int(((state == OCCLUDED) & (at >= 0)).sum()))
 
 Scene.track = _track
 
@@ -547,11 +557,13 @@ def choose(
     if not n: raise LipsyncError(f"{scene.info['path'] or 'the video'}: no face found in it", "give a video or photo whose face can be seen")
     if who == 'speaker':
         k, why = _speaker(scene, sound)
-        if why: log.warning(f"can't tell which of {n} faces speaks ({why}): taking the largest, number {k+1} from the left; choose with left, right or a number")
+        if why:
+            log.warning(f"can't tell which of {n} faces speaks ({why}): taking the largest, number {k+1} from the left; choose with left, right or a number")
         return [k]
     if who in (named := dict(left=[0], right=[n-1], largest=[_largest(scene)], all=[*range(n)])): return named[who]
     if not re.fullmatch(r'-?\d+', who): raise LipsyncError(f"no such choice of a face: '{who}'", f"give {', '.join(('speaker',*named))} or a number")
-    if not 1 <= int(who) <= n: raise LipsyncError(f"no face number {int(who)}: the video has {n}, from left to right", f"give a number from 1 to {n}" if n > 1 else "give 1")
+    if not 1 <= int(who) <= n:
+        raise LipsyncError(f"no face number {int(who)}: the video has {n}, from left to right", f"give a number from 1 to {n}" if n > 1 else "give 1")
     return [int(who)-1]
 
 # %% ../../nbs/250_face.scene.ipynb #parse

@@ -146,7 +146,8 @@ def _add(self,
     self._last = shots[-1]
     for k, lm in self._known.items():
         alone = len(self._known) == 1
-        if k in self.faces[-1]: self.looks.append((len(self.faces)-1, k, _look(shots[-1] if alone else _Shot(0, shots[-1].rgb, 0), lm)[AROUND].astype(np.uint8)))
+        if k in self.faces[-1]:
+            self.looks.append((len(self.faces)-1, k, _look(shots[-1] if alone else _Shot(0, shots[-1].rgb, 0), lm)[AROUND].astype(np.uint8)))
 
 def _keep(self, s):
     "Assign numbers to the faces of a frame"

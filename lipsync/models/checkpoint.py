@@ -32,7 +32,8 @@ def _written(path:Path, size:int):
     except (RuntimeError, OSError) as e:
         while not isinstance(e, (OSError,KeyboardInterrupt)) and e.__context__: e = e.__context__
         if not isinstance(e, OSError): raise e
-        raise LipsyncError(f"{path.parent}: {path.name} could not be written ({e.strerror}): it needs {size/1e6:,.1f} MB, {shutil.disk_usage(path.parent).free/1e6:,.1f} MB are free",
+        raise LipsyncError(f"{path.parent}: {path.name} could not be written ({e.strerror}): it needs {size/1e6:,.1f} MB, "
+                           f"{shutil.disk_usage(path.parent).free/1e6:,.1f} MB are free",
             "make room and give the same command again: the earlier checkpoints are untouched") from None
 
 # %% ../../nbs/352_models.checkpoint.ipynb #save

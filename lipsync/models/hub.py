@@ -71,7 +71,8 @@ def model_card(
         f"```python\nfrom lipsync.models.hub import from_pretrained\nmodel = from_pretrained('<this folder, or its address>'{kind}, sha256='{c['sha256']}')\n```",
         "## Intended use and consent", USE, "## Data", c['data'] or nothing, "## Licence of the weights", c['licence'] or nothing,
         "## Metrics", _table(('metric','value'), c['metrics']) if c['metrics'] else nothing,
-        "## File", _table(('fact','value'), dict(file=c['file'], bytes=f"{c['bytes']:,}", weights=f"{c['weights']:,}", sha256=f"`{c['sha256']}`", kind=c['kind'])),
+        "## File", _table(('fact','value'), dict(file=c['file'], bytes=f"{c['bytes']:,}", weights=f"{c['weights']:,}", sha256=f"`{c['sha256']}`",
+                                                 kind=c['kind'])),
         "## Configuration", _table(('setting','value'), c['config'])]
     return '\n\n'.join(parts)+'\n'
 
