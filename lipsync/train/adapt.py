@@ -578,9 +578,9 @@ def adapt(
     steps:int=None,    # Number of steps instead of --minutes
     json:bool=False,   # Print the result as JSON
 ) -> int:
-    """Learn one person: the mouths and how far they move, in seconds; with --minutes also a small network for teeth, shading and folds.
-    Its gain is measured on the last 15 % of the footage; without one it is not used.
-    A run that was stopped goes on when the same command is given again."""
+    """Adapt to one person: learns the mouths and their range in seconds; with --minutes also a small network for teeth, shading and folds.
+    The network is evaluated on the last 15 % of the footage, and used only if it is better.
+    The same command resumes an interrupted run."""
     if (face is None) == (data is None): raise LipsyncError("one of --face and --data is needed", "lipsync adapt --face VIDEO --out FOLDER")
     out, device = Path(out), device or ('cuda' if torch.cuda.is_available() else 'cpu')
     if minutes < 0 or (steps or 0) < 0: raise LipsyncError("--minutes can't be negative", "0 learns the mouths only")
