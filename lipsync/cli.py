@@ -32,12 +32,14 @@ COMMANDS = { # command: (module:function, one line)
     'runs':       ('lipsync.train.runs:runs', "list runs with stage, epoch, best value, speed, remaining time and cost"),
     'report':     ('lipsync.train.runs:report', "write a run's report.html: verdict, red flags, curves, samples"),
     'export':     ('lipsync.train.export:export', "convert a checkpoint to safetensors with a model card, and to ONNX"),
-    'adapt':      ('lipsync.train.adapt:adapt', "adapt to one person from their footage: a bank of mouths in seconds; with --minutes also a network, kept if it is better"),
+    'adapt':      ('lipsync.train.adapt:adapt',
+        "adapt to one person from their footage: a bank of mouths in seconds; with --minutes also a network, kept if it is better"),
     'dub':        ('lipsync.dub.batch:dub', "dub a video or photo, or a list of them, with new speech"),
     'generators': ('lipsync.dub.batch:generators', "list generators: the training-free one, and weight files with their kind, licence and speed"),
     'live':       ('lipsync.dub.live:live', "dub in real time: speech from standard input -> frames on standard output"),
     'studio':     ('lipsync.dub.studio:studio', "dub in the browser: choose a face and audio, check, correct, dub, compare"),
-    'evaluate':   ('lipsync.evaluate.scorecard:evaluate', "score dubs: sync, offset, lips, image quality, seams, silence, with confidence intervals; writes a report"),
+    'evaluate':   ('lipsync.evaluate.scorecard:evaluate',
+        "score dubs: sync, offset, lips, image quality, seams, silence, with confidence intervals; writes a report"),
 }
 
 # %% ../nbs/695_cli.ipynb #parts
@@ -71,7 +73,8 @@ def _argument(name, anno, default, help):
     if isinstance(anno, types.UnionType) or typing.get_origin(anno) is typing.Union:
         anno = next(a for a in typing.get_args(anno) if a is not type(None))
     if typing.get_origin(anno) is typing.Literal: kw['choices'] = typing.get_args(anno)
-    elif anno is bool: kw |= dict(action=argparse.BooleanOptionalAction, help=kw['help'] + (f" [{'on' if default else 'off'}]" if isinstance(default, bool) else ''))
+    elif anno is bool: kw |= dict(action=argparse.BooleanOptionalAction,
+        help=kw['help'] + (f" [{'on' if default else 'off'}]" if isinstance(default, bool) else ''))
     elif callable(anno) and anno is not inspect.Parameter.empty: kw['type'] = anno
     return list(dict.fromkeys([f'--{name}', f"--{name.replace('_','-')}"])), kw
 
@@ -79,7 +82,8 @@ def _argument(name, anno, default, help):
 class _Parser(argparse.ArgumentParser):
     "Reports wrong usage like every other error: what is wrong, and how to see the flags"
     def error(self, message):
-        near = [f"did you mean {m[0]}?" for a in message.partition('arguments: ')[2].split() if (m := difflib.get_close_matches(a.partition('=')[0], self._option_string_actions, 1))]
+        near = [f"did you mean {m[0]}?" for a in message.partition('arguments: ')[2].split()
+            if (m := difflib.get_close_matches(a.partition('=')[0], self._option_string_actions, 1))]
         raise LipsyncError(message, ' '.join([*near[:1], f"see {self.prog} --help"]))
 
 # %% ../nbs/695_cli.ipynb #help-class

@@ -152,7 +152,8 @@ def write_report(
     page = Page('lipsync demo').text(verdict(free)[1], 'good' if verdict(free)[0] else 'bad').text(text, 'good' if ok else 'bad')
     page.video(out/'first.mp4', f'the first seconds: source | {FREE} | truth')
     page.table([dict(step=k, seconds=v) for k,v in times.items()], f"{sum(times.values())/60:.1f} minutes in all, {os.cpu_count()} cores")
-    page.heading('Corpus').table(person_table(scan(out/'corpus')), 'two public-domain portraits (NASA, US Navy) and relatives made of them, with synthetic voices')
+    page.heading('Corpus').table(person_table(scan(out/'corpus')),
+        'two public-domain portraits (NASA, US Navy) and relatives made of them, with synthetic voices')
     page.heading('Preprocessing').table(summary_table(reports)).details('every clip', [dataclasses.asdict(r) for r in reports])
     history = read_history(run)
     _report_training(page, run, history)
@@ -179,7 +180,8 @@ def _dub_all(corpus, unseen, checkpoint, out):
     for p in dub_pairs(corpus, unseen):
         truth = track_opening(p['truth'])
         for by, g in made.items():
-            results[by].append(r := dub_and_measure(p, by, g, out/'dubs', truth)); print(f"      {r['name']}, {by}: r {r['r']:.2f}, control {r['r_control']:.2f}", flush=True)
+            results[by].append(r := dub_and_measure(p, by, g, out/'dubs',
+                truth)); print(f"      {r['name']}, {by}: r {r['r']:.2f}, control {r['r_control']:.2f}", flush=True)
     _pictures(*results.values(), out)
     return results.values()
 
@@ -193,7 +195,7 @@ def demo(
     seed:int=0,         # Random seed of corpus and training
     workers:int=None,   # Processes for making clips and preprocessing; default: one per core
 ) -> int:
-    "Run the whole workflow at small scale: a first dub, corpus, preprocessing, training in three stages, dubs of held-out sentences, and a report. About 9 minutes on 2 cores"
+    "Run the whole workflow at small scale: a first dub, corpus, preprocessing, training, dubs of held-out sentences, a report. About 9 minutes on 2 cores"
     out, step, workers = Path(out), Steps(6), workers or os.cpu_count()
     if persons < 2: raise LipsyncError(f"{persons} persons", "the demo wants at least 2")
     out.mkdir(parents=True, exist_ok=True)

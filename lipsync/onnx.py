@@ -20,12 +20,14 @@ def open_onnx(
 ):                    # onnxruntime.InferenceSession
     "Open a session for a file; raises `LipsyncError` if the runtime or the file is missing or invalid"
     if not find_spec('onnxruntime'): raise LipsyncError("onnxruntime is not installed here", "pip install 'lipsync-toolkit[onnx]'")
-    if not Path(path).exists(): raise LipsyncError(f"{path}: no such file", "export it: lipsync export <checkpoint> mouth.onnx --onnx; both files belong together")
+    if not Path(path).exists():
+        raise LipsyncError(f"{path}: no such file", "export it: lipsync export <checkpoint> mouth.onnx --onnx; both files belong together")
     import onnxruntime as ort
     opts = ort.SessionOptions()
     opts.intra_op_num_threads, opts.log_severity_level = threads, 3
     try: return ort.InferenceSession(str(path), opts, providers=ort.get_available_providers())
-    except Exception as e: raise LipsyncError(f"{path}: not a readable ONNX file ({str(e)[:120]})", "export it again") from None # the runtime has no exception class of its own
+    # the runtime has no exception class of its own
+    except Exception as e: raise LipsyncError(f"{path}: not a readable ONNX file ({str(e)[:120]})", "export it again") from None
 
 # %% ../nbs/355_onnx.ipynb #facts
 def onnx_facts(session, path='') -> dict:

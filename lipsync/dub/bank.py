@@ -149,7 +149,8 @@ class Interiors(Bank):
         with safe_open(str(path), 'np') as f: t, self.meta = {k: f.get_tensor(k) for k in f.keys()}, json.loads(f.metadata()['interiors'])
         cuts = np.r_[0, np.cumsum(t['sizes'])]
         self.skin = t['skin'].astype(float) # [3], colour of the skin around
-        mouths = [Mouth(cv2.cvtColor(cv2.imdecode(t['jpeg'][a:b], cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.concatenate([r]*3)) for a,b,r in zip(cuts, cuts[1:], t['rings'].astype(float))]
+        mouths = [Mouth(cv2.cvtColor(cv2.imdecode(t['jpeg'][a:b], cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.concatenate([r]*3)) for a,b,
+            r in zip(cuts, cuts[1:], t['rings'].astype(float))]
         super().__init__(mouths, t['measures'].astype(float), np.zeros((len(mouths),2)), t['after'])
 
     def light(self,

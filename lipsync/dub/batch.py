@@ -44,11 +44,13 @@ def read_jobs(
     "Read the jobs of a list; raises `LipsyncError` with all errors in it"
     if not Path(path).is_file(): raise LipsyncError(f"{path}: no such file", "give a .csv with columns face, audio and out")
     with open(path, newline='', encoding='utf-8-sig') as f: reader = csv.DictReader(f); rows = [*reader]; names = reader.fieldnames or []
-    if more := [n for n in names if n not in (*FILES, *WORDS)]: raise LipsyncError(f"{path}: no such column: {', '.join(map(str, more))}", f"columns are {', '.join((*FILES, *WORDS))}")
+    if more := [n for n in names if n not in (*FILES, *WORDS)]:
+        raise LipsyncError(f"{path}: no such column: {', '.join(map(str, more))}", f"columns are {', '.join((*FILES, *WORDS))}")
     if not rows: raise LipsyncError(f"{path}: no jobs in it", "a line of headings, and then a line for each film")
     jobs, wrong = zip(*(_row(n, r, Path(path).parent) for n, r in enumerate(rows, 2)))
     wrong = [w for ws in wrong for w in ws] + [f"{o}: {n} jobs want to write it" for o, n in Counter(j.get('out') for j in jobs).items() if o and n > 1]
-    if wrong: raise LipsyncError(f"{path}: {plural(len(wrong), 'thing')} wrong: " + '; '.join(wrong[:5]) + ('; …' if len(wrong) > 5 else ''), "mend the list: nothing was begun")
+    if wrong: raise LipsyncError(f"{path}: {plural(len(wrong), 'thing')} wrong: " + '; '.join(wrong[:5]) + ('; …' if len(wrong) > 5 else ''),
+        "mend the list: nothing was begun")
     return list(jobs)
 
 # %% ../../nbs/575_dub.batch.ipynb #job
@@ -167,7 +169,8 @@ def dub(
 ) -> int:
     "Dub a video or photo with new speech. The output keeps the source's frames, timestamps, size and rate, and is marked as AI-generated"
     signer = _signer(c2pa_cert, c2pa_key, c2pa_alg)
-    if list: return _many(list, checkpoint, device, crf, workers, engine, address, json, signer, dict(face=face, out=out, audio=audio, text=text, transcript=transcript, who=who, faces=faces, unmarked=unmarked))
+    if list: return _many(list, checkpoint, device, crf, workers, engine, address, json, signer,
+        dict(face=face, out=out, audio=audio, text=text, transcript=transcript, who=who, faces=faces, unmarked=unmarked))
     _check_flags(face, out, audio, text, who, faces, unmarked)
     sounds, said = parse_faces(faces) if faces else audio, None if audio or faces else text
     with tempfile.TemporaryDirectory() as d:
@@ -189,7 +192,8 @@ def _signer(cert, key, alg):
 def _check_flags(face, out, audio, text, who, faces, unmarked):
     "Check the combination of flags before loading anything"
     if not (face and out): raise LipsyncError(f"no --{'out' if face else 'face'}", "give --face, --audio and --out, or --list jobs.csv")
-    if faces and (audio or text or who): raise LipsyncError("--faces gives each face its sound: --audio, --text and --who have no place beside it", "leave them out")
+    if faces and (audio or text or who):
+        raise LipsyncError("--faces gives each face its sound: --audio, --text and --who have no place beside it", "leave them out")
     if not (audio or text or faces): raise LipsyncError("nothing to say", "give --audio FILE, or --text '…' for a synthetic voice")
     if unmarked is not None and not unmarked.strip(): raise LipsyncError("--unmarked wants a reason", "--unmarked 'a test of the player'")
 
@@ -200,16 +204,19 @@ def _many(path, checkpoint, device, crf, workers, engine, address, json, signer,
     start = time.time(); made = dub_jobs(path, checkpoint, device, crf, workers, engine, address, not json, signer)
     n, bad = Counter(m.status for m in made), [m for m in made if m.status == 'failed']
     film = sum(m.duration for m in made if m.status == 'done')
-    emit(dict(n, failures=[dict(out=m.output, reason=m.reason) for m in bad]), json, lambda _: print(f"{n['done']} done, {n['skipped']} there before, {n['failed']} failed; {fmt_time(film)} of film in {fmt_time(time.time()-start)} -> {Path(path).with_suffix('.report.json')}"))
+    emit(dict(n, failures=[dict(out=m.output, reason=m.reason) for m in bad]), json,
+        lambda _: print(f"{n['done']} done, {n['skipped']} there before, {n['failed']} failed; {fmt_time(film)} of film in {fmt_time(time.time()-start)} -> {Path(path).with_suffix('.report.json')}"))
     for m in bad[:10] if not json else (): print(f"  failed: {printable(m.output)}: {printable(m.reason)}")
     return int(bool(bad))
 
 def _told(rep, report, checkpoint, unmarked):
     "Print the report, and write it to a file"
     if rep.note: print(f"note: {rep.note.strip()}")
-    print(f"generator: {rep.generator['name']}" + (f" ({rep.generator['why']})" if rep.generator['why'] else '') + (f" from {printable(rep.generator['origin'])}" if checkpoint else '') + f"; {rep.generator['rights']}")
+    print(f"generator: {rep.generator['name']}" + (f" ({rep.generator['why']})" if rep.generator['why']
+        else '') + (f" from {printable(rep.generator['origin'])}" if checkpoint else '') + f"; {rep.generator['rights']}")
     print(f"{rep.dubbed} of {rep.frames} frames dubbed, {rep.width}x{rep.height} at {rep.fps:.2f} fps, phones by {rep.aligner}, {rep.seconds} s -> {rep.out}")
-    if report: save_json(report, dict(dataclasses.asdict(rep), checkpoint=checkpoint and str(checkpoint), mark=None if unmarked else AI_MARK, unmarked=unmarked, provenance=provenance(config=PreprocessConfig())))
+    if report: save_json(report, dict(dataclasses.asdict(rep), checkpoint=checkpoint and str(checkpoint), mark=None if unmarked else AI_MARK, unmarked=unmarked,
+        provenance=provenance(config=PreprocessConfig())))
     return 0
 
 # %% ../../nbs/575_dub.batch.ipynb #generators
@@ -238,7 +245,8 @@ def _trial():
 def _show_generators(found):
     "Print the table, and below it the refused files"
     crop = lambda r: r['crop'] + (f" {r['size']}" if r['size'] else '')
-    show_table([{'generator': r['name'], 'by': r['by'] or 'lipsync', 'may be used for': r['use'] or r['rights'], 'sees': crop(r), 'hears': r['hears'], 'fps': r['fps'] or 'any', 'returns': r['returns'], 'live': r['live'],
+    show_table([{'generator': r['name'], 'by': r['by'] or 'lipsync', 'may be used for': r['use'] or r['rights'], 'sees': crop(r), 'hears': r['hears'],
+        'fps': r['fps'] or 'any', 'returns': r['returns'], 'live': r['live'],
         'ms/frame': 'unknown' if r['ms'] is None else f"{r['ms']:.0f}", 'file': r['path']} for r in found['generators']])
     for r in found['generators']:
         if r['credit']: print(r['credit'])

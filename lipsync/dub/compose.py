@@ -146,7 +146,8 @@ def _pixels(
     mouth:np.ndarray, # uint8 [S,S,3], or float in [-1,1]
 ) -> np.ndarray:
     "The mouth as float32, 0-255"
-    if mouth.ndim != 3 or mouth.shape[2] != 3 or mouth.shape[0] != mouth.shape[1]: raise LipsyncError(f"a mouth of shape {mouth.shape}", "give a square RGB picture [S,S,3]")
+    if mouth.ndim != 3 or mouth.shape[2] != 3 or mouth.shape[0] != mouth.shape[1]:
+        raise LipsyncError(f"a mouth of shape {mouth.shape}", "give a square RGB picture [S,S,3]")
     return mouth.astype(np.float32) if mouth.dtype == np.uint8 else (np.float32(mouth)+1)*127.5
 
 def _scaled(M, n, to):
@@ -220,7 +221,8 @@ class Texture:
         power = lambda bands: [float(np.square(b[inside]).mean()) for b in bands]
         now = np.array([[*power(b), *n(b, *at)] for b,n in zip((gen, src), self.noise)])
         self.n += 1
-        self.seen = self.seen + (now-self.seen)*max(1-self.memory, 1/max(1, self.n-1)) # plain mean at first; the first frame alone can't separate noise from detail
+        # plain mean at first; the first frame alone can't separate noise from detail
+        self.seen = self.seen + (now-self.seen)*max(1-self.memory, 1/max(1, self.n-1))
         return self.seen
 
     def __call__(self,
@@ -306,7 +308,8 @@ def state(self:Composer) -> dict: # {name: array}
     "The state that the next frame depends on"
     t, out = self.texture, {} if self.field is None else dict(field=self.field)
     if t: out |= dict(seen=np.asarray(t.seen, float), n=np.asarray(t.n))
-    for k, (bands, at, head) in enumerate(x.last for x in t.noise if x.last) if t else (): out |= {f'bands{k}': bands, f'at{k}': np.asarray(at), f'head{k}': np.asarray(head)}
+    for k, (bands, at, head) in enumerate(x.last for x in t.noise if x.last) if t else (): out |= {f'bands{k}': bands, f'at{k}': np.asarray(at),
+        f'head{k}': np.asarray(head)}
     return out
 
 @patch

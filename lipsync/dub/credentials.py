@@ -16,7 +16,8 @@ from .output import SOURCE_TYPE
 # %% ../../nbs/520_dub.credentials.ipynb #sign
 def _c2pa():
     "Import the library; raises `LipsyncError` if it isn't installed"
-    if not find_spec('c2pa'): raise LipsyncError("Content Credentials need the package c2pa-python, which isn't installed", "pip install 'lipsync-toolkit[c2pa]'")
+    if not find_spec('c2pa'):
+        raise LipsyncError("Content Credentials need the package c2pa-python, which isn't installed", "pip install 'lipsync-toolkit[c2pa]'")
     import c2pa
     return c2pa
 
@@ -28,7 +29,8 @@ def read_signer(
     _c2pa()
     for p, word in ((cert, 'CERTIFICATE'), (key, 'PRIVATE KEY')):
         if not Path(p).is_file(): raise LipsyncError(f"{p}: no such file", "give a PEM file")
-        if f'{word}-----' not in Path(p).read_text(errors='replace'): raise LipsyncError(f"{p}: no {word.lower()} in it", "give a PEM file: --c2pa_cert the chain, --c2pa_key the private key")
+        if f'{word}-----' not in Path(p).read_text(errors='replace'):
+            raise LipsyncError(f"{p}: no {word.lower()} in it", "give a PEM file: --c2pa_cert the chain, --c2pa_key the private key")
     return Path(cert).read_text(), Path(key).read_text()
 
 # %% ../../nbs/520_dub.credentials.ipynb #sign-file
@@ -41,12 +43,16 @@ def sign(
 ):
     "Add a signed C2PA manifest to a video; on `LipsyncError` the file is unchanged"
     c2pa, (cert, key) = _c2pa(), signer
-    action = dict(action='c2pa.created', digitalSourceType=SOURCE_TYPE, softwareAgent=dict(name='lipsync', version=__version__), description='the mouth in this video was synthesised' + (f', {credit}' if credit else ''))
-    manifest = dict(claim_generator_info=[dict(name='lipsync', version=__version__)], title=Path(path).name, assertions=[dict(label='c2pa.actions.v2', data=dict(actions=[action]))])
+    action = dict(action='c2pa.created', digitalSourceType=SOURCE_TYPE, softwareAgent=dict(name='lipsync', version=__version__),
+        description='the mouth in this video was synthesised' + (f', {credit}' if credit else ''))
+    manifest = dict(claim_generator_info=[dict(name='lipsync', version=__version__)], title=Path(path).name,
+        assertions=[dict(label='c2pa.actions.v2', data=dict(actions=[action]))])
     try:
-        with c2pa.Signer.from_info(c2pa.C2paSignerInfo(alg, cert.encode(), key.encode(), timestamp)) as s, c2pa.Builder(json.dumps(manifest)) as b, atomic_path(path) as tmp:
+        with c2pa.Signer.from_info(c2pa.C2paSignerInfo(alg, cert.encode(), key.encode(),
+            timestamp)) as s, c2pa.Builder(json.dumps(manifest)) as b, atomic_path(path) as tmp:
             tmp.unlink(missing_ok=True); b.sign_file(path, tmp, s)
-    except c2pa.C2paError as e: raise LipsyncError(f"{path}: can't be signed ({e})", "check certificate, key and --c2pa_alg; the video itself is whole") from None
+    except c2pa.C2paError as e: raise LipsyncError(f"{path}: can't be signed ({e})",
+        "check certificate, key and --c2pa_alg; the video itself is whole") from None
 
 def read_credentials(
     path:str|Path # Any video
@@ -61,4 +67,5 @@ def read_credentials(
     m = found['manifests'][found['active_manifest']]
     actions = [x for a in m['assertions'] if a['label'].startswith('c2pa.actions') for x in a['data']['actions']]
     stated = lambda k: next((x[k] for x in actions if k in x), None)
-    return dict(valid=state in ('Valid','Trusted'), state=state, by=m.get('signature_info', {}).get('issuer'), source_type=stated('digitalSourceType'), said=stated('description'), tool=m['claim_generator_info'][0]['name'])
+    return dict(valid=state in ('Valid','Trusted'), state=state, by=m.get('signature_info', {}).get('issuer'), source_type=stated('digitalSourceType'),
+        said=stated('description'), tool=m['claim_generator_info'][0]['name'])

@@ -240,7 +240,7 @@ def _from_files(path, device):
     return MouthGenerator(from_model(optimise(load_generator(path, device)[0])), path, *identity(path), why=why)
 
 def generator(
-    checkpoint=None, # Checkpoint file, folder or address; `lipsync adapt` folder; foreign weights; `CompleteLipSyncModel`; function; `Generator`; None: training-free
+    checkpoint=None, # Checkpoint file, folder or address; `lipsync adapt` folder; foreign weights; model; function; `Generator`; None: training-free
     device:str=None, # cpu or cuda; None: a GPU if available
 ) -> Generator:
     "Return the generator for `checkpoint`; raises `LipsyncError`"
@@ -298,20 +298,24 @@ def _chosen(
     if len(sounds) > 1: return assign(scene, sounds)
     (who, file), = sounds.items()
     k, *more = choose(scene, who)
-    if more: raise LipsyncError(f"'{who}' are {1+len(more)} faces, and there is one sound", "choose one: left, right, largest, speaker, or a number from the left; or give each a sound with --faces left=a.wav,right=b.wav")
+    if more: raise LipsyncError(f"'{who}' are {1+len(more)} faces, and there is one sound",
+        "choose one: left, right, largest, speaker, or a number from the left; or give each a sound with --faces left=a.wav,right=b.wav")
     return {k: file}
 
 # %% ../../nbs/560_dub.dub.ipynb #job
 class _Job:
     "State shared by the steps of a dub"
     def __init__(self, face, sounds, checkpoint, out, folder, device):
-        self.cfg, self.sounds, self.checkpoint, self.out, self.start = PreprocessConfig(), {w: Path(p) for w,p in sounds.items()}, checkpoint, Path(out), time.time()
+        self.cfg, self.sounds, self.checkpoint, self.out, self.start = PreprocessConfig(), {w: Path(p) for w,
+            p in sounds.items()}, checkpoint, Path(out), time.time()
         for p in (face if isinstance(face, list) else [face], *([p] for p in self.sounds.values())):
-            if any(self.out.resolve() == Path(x).resolve() for x in p): raise LipsyncError(f"{out}: would replace its own source", "give another name for the output")
+            if any(self.out.resolve() == Path(x).resolve() for x in p):
+                raise LipsyncError(f"{out}: would replace its own source", "give another name for the output")
         self.heard = {p: Sound(p, folder, self.cfg) for p in dict.fromkeys(self.sounds.values())}
         self.source, self.generate = open_source(face, max(s.seconds for s in self.heard.values())), generator(checkpoint, device)
         s = self.source
-        self.rep = DubReport(str(face), ', '.join(map(str, self.sounds.values())), str(out), generator=self.generate.about(), width=s.width, height=s.height, fps=round(s.fps, 4))
+        self.rep = DubReport(str(face), ', '.join(map(str, self.sounds.values())), str(out), generator=self.generate.about(), width=s.width, height=s.height,
+            fps=round(s.fps, 4))
 
     def look(self, tick, max_faces):
         "First pass: scan the scene and assign audio to faces"

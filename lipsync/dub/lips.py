@@ -123,7 +123,8 @@ class LipModel:
         try:
             with safe_open(str(path), 'np') as f: t, self.meta = {k: f.get_tensor(k) for k in f.keys()}, json.loads(f.metadata()['lips'])
         except Exception as e: raise LipsyncError(f"{path}: not a file of scripts/fit_lips.py ({e})", "leave it out: one comes with the package") from e
-        self.nets = [LipNet({k.removeprefix(n): x.astype(np.float32) for k,x in t.items() if k.startswith(n)}) for n in (f'nets.{i}.' for i in range(self.meta['nets']))]
+        self.nets = [LipNet({k.removeprefix(n): x.astype(np.float32) for k,x in t.items() if k.startswith(n)})
+            for n in (f'nets.{i}.' for i in range(self.meta['nets']))]
         self.basis, self.mean, self.usual = (t[k].astype(float) for k in ('basis','mean','usual')) # [6,88,2], [88,2], [2,6]
 
     def __call__(self, visemes:np.ndarray, bands:np.ndarray) -> np.ndarray:
@@ -218,7 +219,8 @@ def still_range(
     return LipRange(rest, rest-usual[0], rest+usual[1], widest)
 
 # %% ../../nbs/535_dub.lips.ipynb #shut
-PAUSE, LOUD_PAUSE, ROOM = .06, .2, .9 # Minimum pause in seconds that closes the mouth, and in a loud room; fraction of pauses with "voice" that makes a room loud
+# Minimum pause in seconds that closes the mouth, and in a loud room; fraction of pauses with "voice" that makes a room loud
+PAUSE, LOUD_PAUSE, ROOM = .06, .2, .9
 EARLY, AFTER, BEFORE = .02, .03, .02 # Seconds by which lips meet before a p, b or m, close after the last sound, and part before the first
 
 def _runs(on):

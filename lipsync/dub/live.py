@@ -92,10 +92,12 @@ class Loop:
         if scene is None: scene = scan(source, CFG)
         if not len(scene.times): raise LipsyncError(f"{face}: no frame could be decoded", "copy or record it again")
         k, *more = choose(scene, who)
-        if more: raise LipsyncError(f"'{who}' are {1+len(more)} faces, and there is one sound", "choose one: left, right, largest, speaker, or a number from the left")
+        if more: raise LipsyncError(f"'{who}' are {1+len(more)} faces, and there is one sound",
+            "choose one: left, right, largest, speaker, or a number from the left")
         self.tr, self.back = scene.track(k, CFG), not isinstance(getattr(source, 'source', source), Photos)
         self._read(source)
-        if not any(self.tr.track[i] >= 0 for i in self.order): raise LipsyncError(f"{face}: no picture in which this face could be dubbed", "give one that shows it from the front, with nothing before the mouth")
+        if not any(self.tr.track[i] >= 0 for i in self.order):
+            raise LipsyncError(f"{face}: no picture in which this face could be dubbed", "give one that shows it from the front, with nothing before the mouth")
         self._mask()
 
 # %% ../../nbs/570_dub.live.ipynb #loop-read
@@ -338,7 +340,8 @@ def _model_of(checkpoint, device):
     if checkpoint is None or isinstance(checkpoint, TrainingFree): return None, None
     if isinstance(checkpoint, torch.nn.Module): return checkpoint.eval(), None
     other = checkpoint if isinstance(checkpoint, Generator) else Foreign if is_foreign(checkpoint) else None
-    if other is not None: raise LipsyncError(f"{other.name} can't be used live: {other.not_live or 'it has no live form'}", "leave --checkpoint out for the training-free generator, or give a checkpoint that was trained here")
+    if other is not None: raise LipsyncError(f"{other.name} can't be used live: {other.not_live or 'it has no live form'}",
+        "leave --checkpoint out for the training-free generator, or give a checkpoint that was trained here")
     device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
     model, found = optimise(load_generator(checkpoint, device)[0]), _predictor(checkpoint, device)
     if found is None: log.info(f"{checkpoint}: no viseme predictor beside it (lipsync train-visemes): the generator goes by the sound alone")
@@ -510,7 +513,8 @@ def live(
     if sys.stdin.isatty(): raise LipsyncError("no sound on standard input", "pipe raw 16-bit sound into it; scripts/live.py --help shows how")
     prepared = Live(face, checkpoint, who, device, batch=batch, unmarked=None if mp4 else unmarked)
     if mp4: prepared.badge = None # the file's metadata has the mark
-    print(f"{prepared.width}x{prepared.height} rgb24, {CFG.fps} frames a second, {prepared.latency['all']:.0f} ms late by design; listening", file=sys.stderr, flush=True)
+    print(f"{prepared.width}x{prepared.height} rgb24, {CFG.fps} frames a second, {prepared.latency['all']:.0f} ms late by design; listening",
+        file=sys.stderr, flush=True)
     frames = prepared(pcm_pieces(sys.stdin.buffer), sr, late)
     if mp4: print(f"{save_stream(frames, mp4, sr, unmarked=unmarked)} frames -> {mp4}", file=sys.stderr); return 0
     try:

@@ -100,7 +100,8 @@ def _shift(src, dst, box, step):
     x, y = _lookup(index, _affine(t, dst, src), step, (x0,y0))
     gx, gy = np.arange(index.shape[1])*step+x0, (np.arange(index.shape[0])*step+y0)[:,None]
     grow = np.array([[1/step,0,0],[0,1/step,0]])
-    return [cv2.warpAffine(cv2.GaussianBlur(np.where(index >= 0, v-g, 0).astype(np.float32), (0,0), .8), grow, (w,h), flags=cv2.INTER_LINEAR|cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE) for v, g in ((x,gx), (y,gy))]
+    return [cv2.warpAffine(cv2.GaussianBlur(np.where(index >= 0, v-g, 0).astype(np.float32), (0,0), .8), grow, (w,h),
+        flags=cv2.INTER_LINEAR|cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE) for v, g in ((x,gx), (y,gy))]
 
 # %% ../../nbs/540_dub.mesh.ipynb #sharp
 def _polygon(points, shape, grow=1., soft=0.):
@@ -140,7 +141,8 @@ def move_skin(
     x0, y0 = np.clip(np.floor(p.min(0)), 0, [w-2,h-2]).astype(int); x1, y1 = np.clip(np.ceil(p.max(0))+1, [x0+2,y0+2], [w,h]).astype(int)
     dx, dy = _shift(src, dst, (x0,y0,x1,y1), max(1., eye/24))
     part, still = rgb[y0:y1,x0:x1], np.maximum(np.abs(dx), np.abs(dy)) < .02
-    new = cv2.remap(rgb, dx+np.arange(x0, x1, dtype=np.float32), dy+np.arange(y0, y1, dtype=np.float32)[:,None], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    new = cv2.remap(rgb, dx+np.arange(x0, x1, dtype=np.float32), dy+np.arange(y0, y1, dtype=np.float32)[:,None], cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE)
     new = as_sharp(new, *_texture(part, src[OUTER]-(x0,y0), still))
     out = rgb.copy(); out[y0:y1,x0:x1] = np.where(still[...,None], part, np.clip(new+.5, 0, 255)).astype(np.uint8)
     return out

@@ -161,7 +161,8 @@ def _faces_seen(rows, prints, at, voiced, looks, spread, size, most):
         lips, bad = _points(r, LIPS_OUTER), find_covered(np.repeat(looks[mine], 2, 0))[::2]
         for i, (row, number) in enumerate(zip(r, numbers[mine])):
             f = row['frame']; moves = spread[f,number] > 0
-            st[f] = (PROFILE if abs(row['yaw']) > PROFILE_FROM else OCCLUDED if bad[i] or ((lips[i] < 0) | (lips[i] > np.array(size)-1)).any(-1).mean() > OUTSIDE
+            st[f] = (PROFILE if abs(row['yaw']) > PROFILE_FROM else OCCLUDED if bad[i]
+                or ((lips[i] < 0) | (lips[i] > np.array(size)-1)).any(-1).mean() > OUTSIDE
                      else SPEAKING if moves and voiced[f] is not False else SILENT)
         n = [(st == s).sum() for s in range(len(STATES))]
         out.append(dict(number=k+1, x=float(np.median(r['x'])/size[0]), y=float(np.median(r['y'])/size[1]), pixels=float(np.median(r['width'])), moments=len(r),
@@ -182,7 +183,8 @@ def _pasting(frames, sc, cfg, size=256):
     tr = sc.track(0, cfg) if len(sc.states) else None
     at = np.flatnonzero(tr.track == 0)[:8] if tr is not None else []
     if len(at) < LEAST_TRACK: return math.nan
-    masks, put, mouth, t0 = mouth_masks([tr.landmarks[i] for i in at], [tr.to_mouth[i] for i in at]), Composer(), np.full((size,size,3), 120, np.uint8), time.perf_counter()
+    masks, put, mouth, t0 = mouth_masks([tr.landmarks[i] for i in at], [tr.to_mouth[i] for i in at]), Composer(), np.full((size,size,3), 120,
+        np.uint8), time.perf_counter()
     for j, i in enumerate(at): put(frames[i][1], mouth, tr.to_mouth[i], masks[j])
     return 1e3*(time.perf_counter()-t0)/len(at)
 
@@ -212,13 +214,15 @@ def _costs(path, photos, face, out, generate, crf, cfg, faces, share):
     if not frames: return {}
     scan(frames[:4], cfg); t0 = time.perf_counter(); sc = scan(frames, cfg)
     see = 1e3*(time.perf_counter()-t0)/len(frames)*(1 if not photos else .1)
-    paste, (encode, size), make = _pasting(frames, sc, cfg), _encoding(frames, face['fps'] or 25, crf), _generating(generate, frames, sc.track(0, cfg) if len(sc.states) else None)
+    paste, (encode, size), make = _pasting(frames, sc, cfg), _encoding(frames, face['fps'] or 25, crf), _generating(generate, frames,
+        sc.track(0, cfg) if len(sc.states) else None)
     n, folder = face['frames'], Path(out).absolute().parent if out else Path.cwd()
     while not folder.exists(): folder = folder.parent
     ms = dict(read=2*read, scan=see, paste=0. if math.isnan(paste) else paste*share, encode=encode, generate=(make or 0.)*share)
     h, w = frames[0][1].shape[:2]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss*1024 + n*max(faces, 1)*(ROW.itemsize+140) + 60*w*h*3
-    return dict(ms_a_frame=ms, seconds=sum(ms.values())*n/1e3, without_generator=make is None, memory=int(memory), bytes=int(size*n), free=shutil.disk_usage(folder).free)
+    return dict(ms_a_frame=ms, seconds=sum(ms.values())*n/1e3, without_generator=make is None, memory=int(memory), bytes=int(size*n),
+        free=shutil.disk_usage(folder).free)
 
 # %% ../../nbs/557_dub.preflight.ipynb #problem
 @dataclass
@@ -234,9 +238,12 @@ def _face_problems(face, seen, who, n):
     P = Problem
     if not seen: yield P('error', f"no face in {plural(n, 'moment')} looked at", "give a video or photo whose face can be seen"); return
     if face['rotation']: yield P('note', f"the video is stored turned by {face['rotation']} degrees", "it is dubbed upright")
-    if face['missing'] > .5: yield P('warning', f"the video breaks off: the last {face['missing']:.1f} s of {face['seconds']:.1f} s are not in the file", "copy it again, or take what is there: it is dubbed up to there")
+    if face['missing'] > .5: yield P('warning', f"the video breaks off: the last {face['missing']:.1f} s of {face['seconds']:.1f} s are not in the file",
+        "copy it again, or take what is there: it is dubbed up to there")
     if face['uneven'] > .5: yield P('note', "the frame rate varies", "every frame keeps its own time")
-    if len(seen) > 1 and who == 'speaker': yield P('warning' if not face['sound'] else 'note', f"{len(seen)} faces" + (" and no sound that tells who speaks: the largest is taken" if not face['sound'] else ": whose lips go with the video's own sound is dubbed"), "choose with left, right, largest, all or a number")
+    if len(seen) > 1 and who == 'speaker': yield P('warning' if not face['sound'] else 'note',
+        f"{len(seen)} faces" + (" and no sound that tells who speaks: the largest is taken" if not face['sound']
+        else ": whose lips go with the video's own sound is dubbed"), "choose with left, right, largest, all or a number")
 
 def _state_problems(f):
     "Problems of a chosen face"
@@ -245,7 +252,8 @@ def _state_problems(f):
     if f['pixels'] < TINY: yield P('warning', f"{name} is only {f['pixels']:.0f} pixels wide", "a larger picture of it gives a better mouth")
     for s, what in (('profile',"is turned away"), ('occluded',"has something before its mouth")):
         if share(s) > .2: yield P('warning', f"{name} {what} in {share(s):.0%} of the moments: these pass through undubbed")
-    if ok < FEW: yield P('warning' if ok else 'error', f"{name} can be dubbed in {ok:.0%} of the moments only", "choose another face" if ok else "choose another face or video")
+    if ok < FEW: yield P('warning' if ok else 'error', f"{name} can be dubbed in {ok:.0%} of the moments only",
+        "choose another face" if ok else "choose another face or video")
 
 # %% ../../nbs/557_dub.preflight.ipynb #sound-problems
 def _sound_problems(face, sounds):
@@ -256,11 +264,15 @@ def _sound_problems(face, sounds):
         if s['error']: yield P('error', s['error'], "give a file with speech"); continue
         if s['voice'] < .05: yield P('warning', f"{name}: hardly a voice in it ({s['voice']:.0%})", "is it the right file?")
         if face['kind'] != 'video': continue
-        if s['seconds'] > face['seconds']+.1: yield P('warning', f"{name} lasts {fmt_time(s['seconds'])}, the video {fmt_time(face['seconds'])}: the rest of the sound is cut", "give a longer video")
-        if s['seconds'] < face['seconds']-.1: yield P('note', f"{name} lasts {fmt_time(s['seconds'])}, the video {fmt_time(face['seconds'])}: the rest is silent")
+        if s['seconds'] > face['seconds']+.1: yield P('warning',
+            f"{name} lasts {fmt_time(s['seconds'])}, the video {fmt_time(face['seconds'])}: the rest of the sound is cut", "give a longer video")
+        if s['seconds'] < face['seconds']-.1: yield P('note',
+            f"{name} lasts {fmt_time(s['seconds'])}, the video {fmt_time(face['seconds'])}: the rest is silent")
 
 def _cost_problems(cost):
-    if cost and 2*cost['bytes'] > cost['free']: yield Problem('error', f"the output needs about {fmt_bytes(2*cost['bytes'])} while it is written, the disk has {fmt_bytes(cost['free'])}", "make room, or write to another disk with --out")
+    if cost and 2*cost['bytes'] > cost['free']: yield Problem('error',
+        f"the output needs about {fmt_bytes(2*cost['bytes'])} while it is written, the disk has {fmt_bytes(cost['free'])}",
+        "make room, or write to another disk with --out")
 
 # %% ../../nbs/557_dub.preflight.ipynb #preflight-class
 @dataclass
@@ -287,11 +299,13 @@ def _show(self):
     f, pct = self.face, lambda v: f"{v['share']:.0%} ±{max(v['high']-v['share'], v['share']-v['low']):.0%}"
     print(f"{printable(f['path'])}: {f['kind']}, {f['width']}x{f['height']}, {f['fps']:.2f} fps, {fmt_time(f['seconds'])}, {plural(f['frames'], 'frame')}" + (', no sound' if f['kind'] == 'video' and not f['sound'] else ''))
     for s in self.sounds: print(f"{printable(s['path'])}: " + (s['error'] or f"{fmt_time(s['seconds'])}, {s['voice']:.0%} voice") + f" -> {s['who']}")
-    print(); show_table([dict(face=o['number'], place=_place(o), pixels=round(o['pixels']), **{k: pct(v) for k,v in o['states'].items()}, dubbed=o['number'] in self.chosen) for o in self.faces], f"Faces in {plural(self.looked, 'moment')} looked at, from left to right")
+    print(); show_table([dict(face=o['number'], place=_place(o), pixels=round(o['pixels']), **{k: pct(v) for k,v in o['states'].items()},
+        dubbed=o['number'] in self.chosen) for o in self.faces], f"Faces in {plural(self.looked, 'moment')} looked at, from left to right")
     if c := self.cost:
         print(f"time: about {fmt_time(c['seconds'])}{' without the generator' if c['without_generator'] else ''} ({', '.join(f'{k} {v:.1f}' for k,v in c['ms_a_frame'].items() if v)} ms a frame, measured here)")
         print(f"memory: about {fmt_bytes(c['memory'])}{' and the generator' if c['without_generator'] else ''}; output: about {fmt_bytes(c['bytes'])}, the disk has {fmt_bytes(c['free'])} free")
-    for p in sorted(self.problems, key=lambda p: ('error','warning','note').index(p.level)): print(f"{p.level}: {printable(p.what)}{'; '+p.fix if p.fix else ''}")
+    for p in sorted(self.problems, key=lambda p: ('error','warning',
+        'note').index(p.level)): print(f"{p.level}: {printable(p.what)}{'; '+p.fix if p.fix else ''}")
     print(f"looked for {fmt_time(self.seconds)}" + ('' if self.ok else ': can not be dubbed'))
 
 Preflight.show = _show
@@ -301,7 +315,8 @@ def _video(path):
     "Properties of a video from its header"
     i = probe(path)
     if not i.has_video: raise MediaError(f"{path}: no picture in it", "give a video, a photo, or a folder of photos")
-    return dict(path=str(path), kind='video', width=i.width, height=i.height, fps=float(i.fps), frames=i.frames, seconds=i.duration, rotation=i.rotation, uneven=_uneven(path), missing=_missing(path, i.duration), sound=i.has_audio)
+    return dict(path=str(path), kind='video', width=i.width, height=i.height, fps=float(i.fps), frames=i.frames, seconds=i.duration, rotation=i.rotation,
+        uneven=_uneven(path), missing=_missing(path, i.duration), sound=i.has_audio)
 
 def _sound(path, who, cfg):
     "What is known of a new sound"
@@ -341,12 +356,15 @@ def preflight(
     sounds = [_sound(p, w, cfg) for w, p in given.items()]
     photos = Photos(face, max((s['seconds'] for s in sounds), default=0) or 1) if is_photos(face) else None
     if not photos and not Path(face).exists(): raise LipsyncError(f"{face}: no such file", "give a video, a photo, or a folder of photos")
-    info = _video(face) if not photos else dict(path=str(face), kind=plural(len(photos.files), 'photo'), width=photos.width, height=photos.height, fps=photos.fps, frames=photos.frames, seconds=photos.frames/photos.fps, rotation=0, uneven=0., missing=0., sound=False)
+    info = _video(face) if not photos else dict(path=str(face), kind=plural(len(photos.files), 'photo'), width=photos.width, height=photos.height,
+        fps=photos.fps, frames=photos.frames, seconds=photos.frames/photos.fps, rotation=0, uneven=0., missing=0., sound=False)
     found = _look_over(face, photos, max_faces, cfg, info['sound'])
     seen = _faces_seen(*found, (info['width'], info['height']), max_faces)
     picks = [_likely(seen, w) for w in given or {who: None}]
     chosen = sorted({k for p,_ in picks for k in p})
-    return _judged(Preflight(info, sounds, seen, [k+1 for k in chosen], {}, [Problem('error', e, f"choose 1 to {len(seen)}, from left to right") for _,e in picks if e], len(found[2])), who if len(given) < 2 else '', photos, out, generate, crf, cfg, t0)
+    return _judged(Preflight(info, sounds, seen, [k+1 for k in chosen], {},
+        [Problem('error', e, f"choose 1 to {len(seen)}, from left to right") for _,e in picks if e], len(found[2])), who if len(given) < 2 else '', photos, out,
+        generate, crf, cfg, t0)
 
 # %% ../../nbs/557_dub.preflight.ipynb #judged
 def _judged(pre, who, photos, out, generate, crf, cfg, t0):
@@ -354,7 +372,8 @@ def _judged(pre, who, photos, out, generate, crf, cfg, t0):
     ok = lambda o: o['states']['speaking']['share']+o['states']['silent']['share']
     mine = [o for o in pre.faces if o['number'] in pre.chosen]
     pre.cost = _costs(pre.face['path'], photos, pre.face, out, generate, crf, cfg, len(pre.faces), min(1., sum(map(ok, mine))))
-    pre.problems += [*_face_problems(pre.face, pre.faces, who, pre.looked), *(p for o in mine for p in _state_problems(o)), *_sound_problems(pre.face, pre.sounds), *_cost_problems(pre.cost)]
+    pre.problems += [*_face_problems(pre.face, pre.faces, who, pre.looked), *(p for o in mine for p in _state_problems(o)),
+        *_sound_problems(pre.face, pre.sounds), *_cost_problems(pre.cost)]
     if not pre.looked: pre.problems.insert(0, Problem('error', f"{pre.face['path']}: no frame could be decoded", "copy or record it again"))
     pre.seconds = time.perf_counter()-t0
     return pre

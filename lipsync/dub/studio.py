@@ -54,7 +54,8 @@ def receive(
     "Check an upload and store it; raises `LipsyncError`"
     name = printable(Path(name.replace('\\','/')).name)[:80] or 'the file'
     if not len(data): raise LipsyncError(f"{name}: the file is empty", "choose another")
-    if len(data) > max_mb*1e6: raise LipsyncError(f"{name}: {fmt_bytes(len(data))} are more than the {max_mb} MB that an upload may have", "make it smaller, or start with a larger --max_mb")
+    if len(data) > max_mb*1e6: raise LipsyncError(f"{name}: {fmt_bytes(len(data))} are more than the {max_mb} MB that an upload may have",
+        "make it smaller, or start with a larger --max_mb")
     tmp = folder/f'{role}.new'
     tmp.write_bytes(data)
     try:
@@ -75,7 +76,8 @@ def check_role(
     "Check that a face file has frames and that audio isn't silent; raises `LipsyncError`"
     if role == 'face' and kind == 'sound': raise LipsyncError(f"{name}: no picture in it", "choose a video or a photo as the face")
     if role == 'sound' and (kind == 'photo' or not probe(path).has_audio): raise LipsyncError(f"{name}: no sound in it", "choose a file with speech")
-    if role == 'sound' and not any(np.abs(x).max() > 1e-3 for x in audio_blocks(path, 16000, 1.) if len(x)): raise LipsyncError(f"{name}: its sound is silent", "choose a file with speech")
+    if role == 'sound' and not any(np.abs(x).max() > 1e-3 for x in audio_blocks(path, 16000, 1.) if len(x)):
+        raise LipsyncError(f"{name}: its sound is silent", "choose a file with speech")
 
 # %% ../../nbs/580_dub.studio.ipynb #correct
 def correct(
@@ -164,7 +166,8 @@ def quality(
         ('dubbed', f'{rep.dubbed}', '', f"frames with a new mouth; {rep.frames-rep.dubbed} are unchanged{_why(rep, k)}"),
         ('phones', align_text, '', "the method that found when each phone is spoken, and its confidence"),
         ('seam', ratio(q.seam), '1×', "contrast along the border of the mouth region: above 1.1 it is visible"),
-        ('flicker', ratio(q.flicker) if moves else '–', '1×' if moves else '–', "change of that border from frame to frame: above 1.1 it shimmers" if moves else "a photo does not move, so there is nothing to compare with"),
+        ('flicker', ratio(q.flicker) if moves else '–', '1×' if moves else '–',
+            "change of that border from frame to frame: above 1.1 it shimmers" if moves else "a photo does not move, so there is nothing to compare with"),
         ('detail', ratio(q.detail), '1×', "sharpness of the mouth region: far below 1 it is blurred"),
         ('shut in silence', pct(quiet), pct(own) if moves else '–', "frames without speech in which the lips are closed"),
         ('shut at p, b, m', pct(meet), '', "p, b and m at which the lips meet")]
@@ -242,7 +245,8 @@ def _build(self:Studio):
     self.stop.on_click(lambda _: setattr(self, 'stopped', True))
     self.working = W.HBox([self.stop, self.bar, self.step], layout=W.Layout(display='none'))
     self.sections = [self._inputs_ui(), self._look_ui(), self._phones_ui(), self._dub_ui(), self._result_ui()]
-    self.ui = W.VBox([W.HTML("<h2 style='margin:0'>lipsync studio</h2>"), W.HTML(_made_by(self.made.about())), *self.sections, self.working, self.message], # messages appear below the pressed button; later sections are hidden
+    # messages appear below the pressed button; later sections are hidden
+    self.ui = W.VBox([W.HTML("<h2 style='margin:0'>lipsync studio</h2>"), W.HTML(_made_by(self.made.about())), *self.sections, self.working, self.message],
         layout=W.Layout(max_width='960px', margin='0 auto', padding='8px'))
     self._show(2)
 
@@ -277,7 +281,8 @@ def _inputs_ui(self:Studio):
         if self.served: continue
         path = self.path[role] = W.Text(placeholder=f'or the path of a {role} on this machine', continuous_update=False, **wide)
         path.observe(lambda ch, role=role: self._named(role), 'value'); rows.append(path)
-    self.text = W.Textarea(placeholder="What is said. Without a sound, a synthetic voice says it; with one, it makes the lips exact", rows=2, continuous_update=False, layout=W.Layout(width='620px'))
+    self.text = W.Textarea(placeholder="What is said. Without a sound, a synthetic voice says it; with one, it makes the lips exact", rows=2,
+        continuous_update=False, layout=W.Layout(width='620px'))
     self.voice = W.Dropdown(options=VOICES, description='language', layout=W.Layout(width='190px'))
     for w in (self.text, self.voice): w.observe(lambda ch: self._show(2), 'value')
     return self._section('1 &nbsp; Face and sound', *rows, W.HBox([self.text, self.voice]))
@@ -291,7 +296,8 @@ def _look_ui(self:Studio):
     W = self.W
     self.look = self._button('Look', self._look, 'primary')
     self.report, self.picture = W.HTML(), W.Image(format='jpeg', layout=W.Layout(max_width='340px', display='none', object_fit='contain'))
-    self.who = W.Dropdown(options=[('', 'largest')], description='face', style=dict(description_width='initial'), layout=W.Layout(width='300px', display='none'))
+    self.who = W.Dropdown(options=[('', 'largest')], description='face', style=dict(description_width='initial'),
+        layout=W.Layout(width='300px', display='none'))
     return self._section('2 &nbsp; Look', self.look, W.HBox([self.picture, W.VBox([self.report, self.who])]))
 
 @patch
@@ -319,7 +325,8 @@ def _phones_ui(self:Studio):
 @patch
 def _dub_ui(self:Studio):
     self.go = self._button('Dub', self._dub, 'success')
-    return self._section('4 &nbsp; Dub', self.W.HBox([self.go, self.W.HTML("<span style='color:#777'>the file will carry a mark that it is AI-generated</span>")]))
+    return self._section('4 &nbsp; Dub',
+        self.W.HBox([self.go, self.W.HTML("<span style='color:#777'>the file will carry a mark that it is AI-generated</span>")]))
 
 # %% ../../nbs/580_dub.studio.ipynb #build-dub-2
 @patch
@@ -520,7 +527,8 @@ def _set_phones(self:Studio, phones):
 @patch
 def _list(self:Studio, i):
     "List the phones in the slider, and select one"
-    with _hold(self): self.pick.options = [(f'{p.label}  {p.start:.2f}–{p.end:.2f} s', j) for j,p in enumerate(self.phones)] or [('none', 0)]; self.pick.value = i
+    with _hold(self): self.pick.options = [(f'{p.label}  {p.start:.2f}–{p.end:.2f} s', j) for j,
+        p in enumerate(self.phones)] or [('none', 0)]; self.pick.value = i
     self._picked()
 
 # %% ../../nbs/580_dub.studio.ipynb #phones-hold
@@ -595,7 +603,8 @@ def _table(rows):
     "The card"
     td = "<td style='padding:2px 10px;border-bottom:1px solid #ddd;vertical-align:top'>"
     head = ''.join(f"<th style='text-align:left;padding:2px 10px'>{h}</th>" for h in ('', 'dub', 'source', 'what it means'))
-    return f"<table style='border-collapse:collapse;line-height:1.4'><tr>{head}</tr>" + ''.join('<tr>'+''.join(f'{td}{html.escape(str(c))}</td>' for c in r)+'</tr>' for r in rows) + '</table>'
+    return f"<table style='border-collapse:collapse;line-height:1.4'><tr>{head}</tr>" + ''.join('<tr>'+''.join(f'{td}{html.escape(str(c))}</td>'
+        for c in r)+'</tr>' for r in rows) + '</table>'
 
 # %% ../../nbs/580_dub.studio.ipynb #result-play
 @patch
@@ -641,7 +650,8 @@ def write_site(
     (root/'lipsync studio.ipynb').write_text(json.dumps(dict(cells=[cell], metadata=meta, nbformat=4, nbformat_minor=5)))
     spec = root/'jupyter'/'kernels'/'lipsync-studio'; spec.mkdir(parents=True)
     here = os.pathsep.join([str(Path(__file__).resolve().parents[2]), *filter(None, [os.environ.get('PYTHONPATH')])])
-    (spec/'kernel.json').write_text(json.dumps(dict(argv=[sys.executable, '-m', 'ipykernel_launcher', '-f', '{connection_file}'], display_name='lipsync', language='python', env=dict(PYTHONPATH=here, TMPDIR=str(root)))))
+    (spec/'kernel.json').write_text(json.dumps(dict(argv=[sys.executable, '-m', 'ipykernel_launcher', '-f', '{connection_file}'], display_name='lipsync',
+        language='python', env=dict(PYTHONPATH=here, TMPDIR=str(root)))))
     return root/'lipsync studio.ipynb'
 
 # %% ../../nbs/580_dub.studio.ipynb #serve-config
@@ -653,9 +663,11 @@ def voila_config(
     tornado = dict(allow_remote_access=public, local_hostnames=['localhost', ip], websocket_max_message_size=size, headers={'Content-Security-Policy': POLICY},
         disable_check_xsrf=True) # Voilà's own request on closing a page would be refused; everything that changes state is named by 128 random bits
     return dict(
-        Voila=dict(ip=ip, port=port, port_retries=0, open_browser=browser, root_dir=str(root), connection_dir_root=str(root), config_file_paths=[], tornado_settings=tornado, log_level='ERROR'),
+        Voila=dict(ip=ip, port=port, port_retries=0, open_browser=browser, root_dir=str(root), connection_dir_root=str(root), config_file_paths=[],
+            tornado_settings=tornado, log_level='ERROR'),
         KernelManager=dict(transport='ipc'), # kernels open no ports
-        VoilaConfiguration=dict(file_allowlist=SERVED, file_denylist=[], strip_sources=True, show_tracebacks=False, allow_template_override='NO', allow_theme_override='NO', template='lab'),
+        VoilaConfiguration=dict(file_allowlist=SERVED, file_denylist=[], strip_sources=True, show_tracebacks=False, allow_template_override='NO',
+            allow_theme_override='NO', template='lab'),
         ZMQChannelsWebsocketConnection=dict(limit_rate=False), # images exceed its limit for text
         MappingKernelManager=dict(cull_idle_timeout=1800, cull_interval=120)) # end sessions whose page is closed
 
@@ -670,7 +682,8 @@ def _check_address(ip, port, public):
     "Check the address and port; raises `LipsyncError`"
     try: local = ip == 'localhost' or ipaddress.ip_address(ip).is_loopback
     except ValueError: raise LipsyncError(f"'{ip}' is no address", "give 127.0.0.1, or another address of this machine") from None
-    if not local and not public: raise LipsyncError(f"{ip} lets other machines in, and the studio asks nobody for a name", "leave --ip out, or add --public if that is meant")
+    if not local and not public:
+        raise LipsyncError(f"{ip} lets other machines in, and the studio asks nobody for a name", "leave --ip out, or add --public if that is meant")
     if not local: log.warning(f"warning: anyone who reaches port {port} of this machine can upload and dub")
     try:
         with socket.socket(socket.AF_INET6 if ':' in ip else socket.AF_INET) as s: s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind((ip, port))
@@ -678,7 +691,7 @@ def _check_address(ip, port, public):
 
 # %% ../../nbs/580_dub.studio.ipynb #serve
 def studio(
-    checkpoint:str=None, # Trained generator: checkpoint .pt, `lipsync export` folder, address (https, hf://owner/repo), or weights of another project; default: training-free
+    checkpoint:str=None, # Generator: checkpoint .pt, `lipsync export` folder, address (https, hf://owner/repo), or foreign weights; default: training-free
     port:int=8866,      # Port of the page
     ip:str='127.0.0.1', # Address to listen on; any other than this machine's own needs --public
     browser:bool=True,  # Open the page in a browser
@@ -693,7 +706,8 @@ def studio(
     local = checkpoint and Path(checkpoint).expanduser()
     with tempfile.TemporaryDirectory(prefix='lipsync-studio-') as d:
         root = Path(d).resolve()
-        nb = write_site(root, checkpoint=str(local.resolve()) if local and local.exists() else checkpoint, max_mb=max_mb, folder=str(root/'sessions'), device=device)
+        nb = write_site(root, checkpoint=str(local.resolve()) if local and local.exists() else checkpoint, max_mb=max_mb, folder=str(root/'sessions'),
+            device=device)
         os.environ['JUPYTER_PATH'] = _jupyter_path(root)
         print(f"generator: {made!r}")
         print(f"the studio is at http://{'localhost' if ip == '127.0.0.1' else ip}:{port}/ (Ctrl-C ends it)", flush=True)

@@ -63,10 +63,14 @@ class NearestViseme:
 
 # %% ../../nbs/630_evaluate.baselines.ipynb #table
 ROWS = ( # (kind of dub, key of the scorecard, label, decimals)
-    ('other','shape.follows','opening follows the truth, r ↑',2), ('other','shape.lmd_motion','lips move otherwise than the truth, eye distances ↓',4), ('other','sync.in_time','offset within a frame of 0, share of clips ↑',2),
-    ('other','sync.lse_d_true','LSE-D, at the best of the offsets ↓',2), ('other','sync.at_zero','the same distance unshifted ↓',2), ('other','sync.lse_c_true','LSE-C ↑',2), ('other','sync.survives',"confidence that another's sound leaves ↓",2),
-    ('other','shut.closed','p b m that close ↑',2), ('other','shut.silence','shut in silence ↑',2), ('other','paste.worst','seam, worst eighth, → 1',2), ('other','paste.flicker','flicker, → 1',2), ('other','identity.lips',"lips unlike the person's own ↓",3),
-    ('own','picture.psnr','PSNR, its own words, dB ↑',1), ('own','picture.ms_ssim','MS-SSIM, its own words ↑',3), ('own','picture.sharpness','sharpness, its own words, → 1',2))
+    ('other','shape.follows','opening follows the truth, r ↑',2), ('other','shape.lmd_motion','lips move otherwise than the truth, eye distances ↓',4),
+        ('other','sync.in_time','offset within a frame of 0, share of clips ↑',2),
+    ('other','sync.lse_d_true','LSE-D, at the best of the offsets ↓',2), ('other','sync.at_zero','the same distance unshifted ↓',2),
+        ('other','sync.lse_c_true','LSE-C ↑',2), ('other','sync.survives',"confidence that another's sound leaves ↓",2),
+    ('other','shut.closed','p b m that close ↑',2), ('other','shut.silence','shut in silence ↑',2), ('other','paste.worst','seam, worst eighth, → 1',2),
+        ('other','paste.flicker','flicker, → 1',2), ('other','identity.lips',"lips unlike the person's own ↓",3),
+    ('own','picture.psnr','PSNR, its own words, dB ↑',1), ('own','picture.ms_ssim','MS-SSIM, its own words ↑',3),
+        ('own','picture.sharpness','sharpness, its own words, → 1',2))
 
 KINDS = ('truth','undubbed','first frame','nearest viseme','training-free','adapted','base','plus') # kinds of dubs, and their references
 
@@ -88,9 +92,13 @@ def comparison_table(
 
 # %% ../../nbs/630_evaluate.baselines.ipynb #people-rows
 _COST = (('cost.ms','ms of one core a frame, all of the dub ↓',0), ('cost.mb','peak memory, MB ↓',0))
-PEOPLE = (('shape.follows','opening follows the truth, r ↑',2), ('shut.closed','p b m that close ↑',2), ('shut.silence','shut in silence ↑',2), ('sync.in_time_true','offset within a frame of 0, share of clips ↑',2),
-    ('sync.in_time','the same, also of windows beyond the ends (the definition) ↑',2), ('sync.lse_d_true','LSE-D ↓',2), ('paste.worst','seam, worst eighth, → 1',2),
-    ('paste.flicker','flicker, → 1',2), ('paste.detail','fine detail in the mouth, → 1',2), ('shape.jerk',"jerk of the opening, of the truth's, → 1",2), ('identity.lips',"lips unlike the person's own ↓",3), *_COST) # (figure, what to call it, decimals)
+PEOPLE = (('shape.follows','opening follows the truth, r ↑',2), ('shut.closed','p b m that close ↑',2), ('shut.silence','shut in silence ↑',2),
+    ('sync.in_time_true','offset within a frame of 0, share of clips ↑',2),
+    ('sync.in_time','the same, also of windows beyond the ends (the definition) ↑',2), ('sync.lse_d_true','LSE-D ↓',2),
+        ('paste.worst','seam, worst eighth, → 1',2),
+    # (figure, what to call it, decimals)
+    ('paste.flicker','flicker, → 1',2), ('paste.detail','fine detail in the mouth, → 1',2), ('shape.jerk',"jerk of the opening, of the truth's, → 1",2),
+        ('identity.lips',"lips unlike the person's own ↓",3), *_COST)
 
 def people_table(
     r:dict,           # people.json, written by scripts/bench_compare.py

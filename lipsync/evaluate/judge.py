@@ -32,7 +32,8 @@ def default_judge(device='cpu') -> SyncDiscriminator:
 def judge_card() -> dict:
     "Its training data and rights, its accuracy, and the hash of its file"
     head = model_header(judge_file())
-    return dict(name='sync_judge', kind=head['kind'], sha256=sha256_file(judge_file()), bytes=judge_file().stat().st_size, config=head['config'], **head['meta'])
+    return dict(name='sync_judge', kind=head['kind'], sha256=sha256_file(judge_file()), bytes=judge_file().stat().st_size, config=head['config'],
+        **head['meta'])
 
 # %% ../../nbs/625_evaluate.judge.ipynb #clip
 @dataclass
@@ -162,9 +163,11 @@ def ask(
     both = [clip, *([other] if other else [])]; T = min(len(c.mouths) for c in both)
     x, y = (torch.stack([getattr(c, k)[:T] for c in both]) for k in ('mouths','mels'))
     ok = _asked(clip.mels[None], m.n, reach)
-    if not ok.any(): raise LipsyncError(f"{clip.name}: nothing in it can be asked, it is too short or its sound doesn't change", f"give clips with speech, of more than {2*reach+m.n} frames")
+    if not ok.any(): raise LipsyncError(f"{clip.name}: nothing in it can be asked, it is too short or its sound doesn't change",
+        f"give clips with speech, of more than {2*reach+m.n} frames")
     logits = offset_logits(m, clip.mouths[None], clip.mels[None], reach)[ok]; curve = logits.mean(0)
-    return dict(offset=int(curve.argmax())-reach, peak=float(curve.max()-curve.median()), yes=float((logits[:,reach]>0).float().mean()), counts=in_sync_counts(m, x, y).tolist(), curve=curve.tolist())
+    return dict(offset=int(curve.argmax())-reach, peak=float(curve.max()-curve.median()), yes=float((logits[:,reach]>0).float().mean()),
+        counts=in_sync_counts(m, x, y).tolist(), curve=curve.tolist())
 
 # %% ../../nbs/625_evaluate.judge.ipynb #accuracy
 def judge_accuracy(
@@ -178,8 +181,10 @@ def judge_accuracy(
     said = [ask(m, c, clips[(i+1)%len(clips)], reach) for i,c in enumerate(clips)]
     counts, off = torch.tensor([s['counts'] for s in said]), np.array([s['offset'] for s in said])-late
     mean = lambda x: (lambda i: np.mean(np.asarray(x, float)[i]))
-    figures = dict(in_sync=lambda i: in_sync_accuracy(counts[i].sum(0)), exact=mean(off==0), near=mean(abs(off)<=1), yes=mean([s['yes'] for s in said]), peak=mean([s['peak'] for s in said]))
-    return dict(clips=len(clips), frames=sum(len(c.mouths) for c in clips), offsets=(off+late).tolist(), **{k: interval_of(len(clips), f) for k,f in figures.items()})
+    figures = dict(in_sync=lambda i: in_sync_accuracy(counts[i].sum(0)), exact=mean(off==0), near=mean(abs(off)<=1), yes=mean([s['yes'] for s in said]),
+        peak=mean([s['peak'] for s in said]))
+    return dict(clips=len(clips), frames=sum(len(c.mouths) for c in clips), offsets=(off+late).tolist(),
+        **{k: interval_of(len(clips), f) for k,f in figures.items()})
 
 # %% ../../nbs/625_evaluate.judge.ipynb #planted
 def delayed(clip:Spoken, k:int) -> Spoken: # `k` frames; negative: early
@@ -196,18 +201,21 @@ def planted_offsets(
     "How often the judge finds the planted shift of a clip's audio"
     found = np.array([[ask(m, delayed(c, k), reach=reach)['offset'] for k in range(-most, most+1)] for c in clips])
     off = abs(found-np.arange(-most, most+1))
-    return dict(clips=len(clips), questions=off.size, found=found.tolist(), **{k: interval_of(len(clips), lambda i: (off[i]<=tol).mean()) for k,tol in (('exact',0),('near',1))})
+    return dict(clips=len(clips), questions=off.size, found=found.tolist(),
+        **{k: interval_of(len(clips), lambda i: (off[i]<=tol).mean()) for k,tol in (('exact',0),('near',1))})
 
 # %% ../../nbs/625_evaluate.judge.ipynb #changes
 def _looks(f): return lambda c, o, rng: replace(c, mouths=mouth_tensor(np.stack([f(x) for x in mouth_frames(c.mouths)])))
 def _zoom(k, by=0.): # `k` times as large, shifted right by a fraction
-    return _looks(lambda x: cv2.warpAffine(x, np.float32([[k,0,(1-k)*x.shape[1]/2+by*x.shape[1]],[0,k,(1-k)*x.shape[0]/2]]), x.shape[1::-1], borderMode=cv2.BORDER_REFLECT_101))
+    return _looks(lambda x: cv2.warpAffine(x, np.float32([[k,0,(1-k)*x.shape[1]/2+by*x.shape[1]],[0,k,(1-k)*x.shape[0]/2]]), x.shape[1::-1],
+        borderMode=cv2.BORDER_REFLECT_101))
 def _noise(snr): return lambda c, o, rng: replace(c, mels=torch.from_numpy(noisy(c.mels.numpy(), c.times, snr, rng, 1.)))
 def _light(k): return _looks(lambda x: np.clip(x*k, 0, 255).astype(np.uint8))
 def _swap(c, o, rng): T = min(len(c.mouths), len(o.mouths)); return replace(c, mouths=c.mouths[:T], mels=o.mels[:T])
 
 CHANGES = {'as it is': lambda c, o, rng: c, 'jpeg, quality 15': _looks(lambda x: decode_jpeg(encode_jpeg(x, PreprocessConfig(jpeg_quality=15)))),
-    'blurred': _looks(lambda x: cv2.GaussianBlur(x, (0,0), len(x)*.02)), 'darker': _light(.6), 'brighter': _light(1.4), 'noise, 20 dB': _noise(20), 'noise, 10 dB': _noise(10),
+    'blurred': _looks(lambda x: cv2.GaussianBlur(x, (0,0), len(x)*.02)), 'darker': _light(.6), 'brighter': _light(1.4), 'noise, 20 dB': _noise(20),
+        'noise, 10 dB': _noise(10),
     'crop 5 % wider': _zoom(1/1.1), 'crop 5 % tighter': _zoom(1/.9), 'crop 5 % aside': _zoom(1, .05), # 5 % at each edge
     'swapped sound': _swap, 'first frame': lambda c, o, rng: replace(c, mouths=c.mouths[:1].expand_as(c.mouths).clone())}
 

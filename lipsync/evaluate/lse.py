@@ -93,7 +93,8 @@ def judged_track(
 ) -> FaceTrack:
     "The face track at 25 fps, with a transform for every frame; raises `LipsyncError` if too few frames have a face"
     tr = follow_face(read_frames(video, FPS), audio=audio)
-    if tr.found < least: raise LipsyncError(f"{video}: a face in only {tr.found:.0%} of the frames" if tr.found else f"{video}: no face found in it", "give one whose face can be seen")
+    if tr.found < least: raise LipsyncError(f"{video}: a face in only {tr.found:.0%} of the frames" if tr.found else f"{video}: no face found in it",
+        "give one whose face can be seen")
     tr.to_face, tr.to_mouth = _filled(tr.to_face), _filled(tr.to_mouth)
     return tr
 
@@ -126,7 +127,8 @@ class OwnScorer(Scorer):
     ):
         self.model = load_model(path, SyncDiscriminator)
         self.n, self.side, meta = self.model.n, self.model.cfg.image_size, self.model.meta
-        self.about = dict(scorer='lipsync SyncDiscriminator', file=Path(path).name, sha256=sha256_file(path), in_sync=meta.get('in_sync'), accuracy=meta.get('accuracy'),
+        self.about = dict(scorer='lipsync SyncDiscriminator', file=Path(path).name, sha256=sha256_file(path), in_sync=meta.get('in_sync'),
+            accuracy=meta.get('accuracy'),
             crop=dict(CROP, shrunk_to=self.side), window=self.n, note="unit vectors, distances of 0 to 2: not on SyncNet's scale")
 
     def crop(self, frame, track, i): return mouth_square(frame, track.to_mouth[i], self.side)
@@ -148,7 +150,8 @@ JUDGE = Path(__file__).parent.parent/'weights'/'sync_judge.safetensors' if '__fi
 
 def judge_path() -> Path:
     "The package's scorer; raises `LipsyncError` if it is missing"
-    if not JUDGE.exists(): raise LipsyncError(f"{JUDGE.name}: the scorer that comes with lipsync is not installed", "install lipsync again, or name a sync expert with --judge (lipsync train-sync makes one)")
+    if not JUDGE.exists(): raise LipsyncError(f"{JUDGE.name}: the scorer that comes with lipsync is not installed",
+        "install lipsync again, or name a sync expert with --judge (lipsync train-sync makes one)")
     return JUDGE
 
 # %% ../../nbs/610_evaluate.lse.ipynb #leak

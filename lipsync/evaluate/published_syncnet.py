@@ -21,12 +21,14 @@ def _block(conv, norm, *pool): return [conv, norm(conv.out_channels), nn.ReLU(),
 def _sound_tower():
     c, n = nn.Conv2d, nn.BatchNorm2d
     return nn.Sequential(*_block(c(1, 64, 3, padding=1), n, nn.MaxPool2d(1, 1)), *_block(c(64, 192, 3, padding=1), n, nn.MaxPool2d(3, (1,2))),
-        *_block(c(192, 384, 3, padding=1), n), *_block(c(384, 256, 3, padding=1), n), *_block(c(256, 256, 3, padding=1), n, nn.MaxPool2d(3, 2)), *_block(c(256, 512, (5,4)), n))
+        *_block(c(192, 384, 3, padding=1), n), *_block(c(384, 256, 3, padding=1), n), *_block(c(256, 256, 3, padding=1), n, nn.MaxPool2d(3, 2)),
+            *_block(c(256, 512, (5,4)), n))
 
 def _lip_tower():
     c, n, pool = nn.Conv3d, nn.BatchNorm3d, lambda p=0: nn.MaxPool3d((1,3,3), (1,2,2), (0,p,p))
     flat = lambda: _block(c(256, 256, (1,3,3), padding=(0,1,1)), n)
-    return nn.Sequential(*_block(c(3, 96, (5,7,7), (1,2,2)), n, pool()), *_block(c(96, 256, (1,5,5), (1,2,2), (0,1,1)), n, pool(1)), *flat(), *flat(), *flat(), pool(), *_block(c(256, 512, (1,6,6)), n))
+    return nn.Sequential(*_block(c(3, 96, (5,7,7), (1,2,2)), n, pool()), *_block(c(96, 256, (1,5,5), (1,2,2), (0,1,1)), n, pool(1)), *flat(), *flat(), *flat(),
+        pool(), *_block(c(256, 512, (1,6,6)), n))
 
 # %% ../../nbs/615_evaluate.published_syncnet.ipynb #net-class
 class SyncNet(nn.Module):
@@ -46,10 +48,12 @@ def load_syncnet(
     again = "give syncnet_v2.model as published with syncnet_python"
     try: state = torch.load(path, map_location='cpu', weights_only=True)
     except FileNotFoundError: raise LipsyncError(f"{path}: no such file", "check the path") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as e: raise LipsyncError(f"{path}: not a file of plain weights, nothing in it was run ({type(e).__name__})", again) from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError,
+        OSError) as e: raise LipsyncError(f"{path}: not a file of plain weights, nothing in it was run ({type(e).__name__})", again) from None
     if not (isinstance(state, dict) and all(isinstance(x, torch.Tensor) for x in state.values())): raise LipsyncError(f"{path}: holds no named weights", again)
     net = SyncNet(); want = net.state_dict()
-    wrong = [k for k in want if (k not in state and not k.endswith('num_batches_tracked')) or (k in state and state[k].shape != want[k].shape)] + [k for k in state if k not in want]
+    wrong = [k for k in want if (k not in state and not k.endswith('num_batches_tracked')) or (k in state and state[k].shape != want[k].shape)] + [k
+        for k in state if k not in want]
     if wrong: raise LipsyncError(f"{path}: not the weights of SyncNet ({len(wrong)} of {len(want)} don't fit, first {wrong[0]})", again)
     net.load_state_dict(state, strict=False)
     return net.eval()
@@ -97,7 +101,8 @@ class SyncNetScorer(Scorer):
     ):
         self.model = load_syncnet(path)
         self.about = dict(scorer='SyncNet (Chung & Zisserman 2016)', file=Path(path).name, sha256=sha256_file(path), window=self.n,
-            crop=dict(face='box of the landmarks, 40 % around it (lipsync.evaluate.published_syncnet.face_square)', size=SIDE, fps=FPS, colours='blue, green, red, 0 to 255'), note='not compared with the published sanity value')
+            crop=dict(face='box of the landmarks, 40 % around it (lipsync.evaluate.published_syncnet.face_square)', size=SIDE, fps=FPS,
+                colours='blue, green, red, 0 to 255'), note='not compared with the published sanity value')
         self._box = None, None
 
     def crop(self, frame, track, i):

@@ -66,7 +66,8 @@ def sync_part(
     "LSE with offset by the definition, with true pairs only, and with another clip's audio"
     own, foreign = (scorer.hear(x, frames) for x in (audio, other))
     a, b, leak = lip_sync_error(v, own), lip_sync_error(v, own, padded=False), leakage(v, own, foreign)
-    return dict(lse_d=a.distance, lse_c=a.confidence, offset=a.offset, in_time=float(abs(a.offset) <= 1), at_zero=a.at_zero, lse_d_true=b.distance, lse_c_true=b.confidence, offset_true=b.offset, in_time_true=float(abs(b.offset) <= 1), windows=a.windows, shifts=a.shifts, shifts_true=b.shifts,
+    return dict(lse_d=a.distance, lse_c=a.confidence, offset=a.offset, in_time=float(abs(a.offset) <= 1), at_zero=a.at_zero, lse_d_true=b.distance,
+        lse_c_true=b.confidence, offset_true=b.offset, in_time_true=float(abs(b.offset) <= 1), windows=a.windows, shifts=a.shifts, shifts_true=b.shifts,
         lse_d_other=leak.distance, lse_c_other=leak.confidence, margin=leak.margin, survives=leak.survives)
 
 def load_scorer(
@@ -82,7 +83,8 @@ def _moved(m): return replace(m, lips=m.lips-np.nanmean(m.lips, 0))
 def shape_part(a:MouthTrack, truth:MouthTrack) -> dict:
     "Differences of the lips from the truth's"
     n = min(len(a.opening), len(truth.opening)); off = np.abs(a.opening[:n]-truth.opening[:n])
-    return dict(lmd=lip_distance(a, truth), lmd_motion=lip_distance(_moved(a), _moved(truth)), opening_error=float(np.nanmean(off)) if np.isfinite(off).any() else math.nan,
+    return dict(lmd=lip_distance(a, truth), lmd_motion=lip_distance(_moved(a), _moved(truth)),
+        opening_error=float(np.nanmean(off)) if np.isfinite(off).any() else math.nan,
         follows=follow(a.opening, truth.opening), lag=best_lag(a.opening, truth.opening)[0], jerk=jerk(a.opening)/max(jerk(truth.opening), 1e-9))
 
 # %% ../../nbs/620_evaluate.scorecard.ipynb #picture
@@ -178,7 +180,8 @@ def viseme_sums(m:MouthTrack, visemes, truth:MouthTrack=None) -> dict: # {viseme
     "Openings by viseme, to be summed over videos"
     n = min(len(visemes), len(m.opening), len(truth.opening) if truth else 10**9)
     a, b = m.opening[:n], (truth or m).opening[:n]; ok = np.isfinite(a+b); v = np.asarray(visemes[:n])
-    return {VISEME_NAMES[k]: [int(x.sum()), float(a[x].sum()), float(b[x].sum()), float(np.abs(a-b)[x].sum())] for k in range(N_VISEMES) if (x := ok & (v == k)).any()}
+    return {VISEME_NAMES[k]: [int(x.sum()), float(a[x].sum()), float(b[x].sum()), float(np.abs(a-b)[x].sum())] for k in range(N_VISEMES)
+        if (x := ok & (v == k)).any()}
 
 # %% ../../nbs/620_evaluate.scorecard.ipynb #sound
 def _sound(pred, truth, audio):
@@ -235,14 +238,25 @@ def _beside(a, t, vis, x, fid, notes):
 
 # %% ../../nbs/620_evaluate.scorecard.ipynb #figures
 FIGURES = { # group.key: (name, which way is better, unit)
-    'sync.lse_d': ('LSE-D', 'low', "scorer's"), 'sync.lse_c': ('LSE-C', 'high', "scorer's"), 'sync.offset': ('offset', 'zero', 'frames, + lips late'), 'sync.in_time': ('offset within a frame', 'high', 'share of videos'), 'sync.at_zero': ('distance unshifted', 'low', "scorer's"),
-    'sync.lse_d_true': ('LSE-D, true pairs', 'low', "scorer's"), 'sync.lse_c_true': ('LSE-C, true pairs', 'high', "scorer's"), 'sync.offset_true': ('offset, true pairs', 'zero', 'frames'), 'sync.in_time_true': ('offset within a frame, true pairs', 'high', 'share of videos'),
-    'sync.lse_d_other': ("LSE-D, another's sound", 'high', "scorer's"), 'sync.lse_c_other': ("LSE-C, another's sound", 'low', "scorer's"), 'sync.margin': ('margin of its own sound', 'high', "scorer's"), 'sync.survives': ('confidence that survives', 'low', 'share'),
-    'shape.lmd': ('landmark distance', 'low', 'eye distances'), 'shape.lmd_motion': ('landmark distance, motion', 'low', 'eye distances'), 'shape.opening_error': ('opening error', 'low', 'eye distances'), 'shape.follows': ('opening follows', 'high', 'r'), 'shape.lag': ('lag of the opening', 'zero', 'frames, + lips late'), 'shape.jerk': ('jerk of the opening', 'one', "of the truth's"),
+    'sync.lse_d': ('LSE-D', 'low', "scorer's"), 'sync.lse_c': ('LSE-C', 'high', "scorer's"), 'sync.offset': ('offset', 'zero', 'frames, + lips late'),
+        'sync.in_time': ('offset within a frame', 'high', 'share of videos'), 'sync.at_zero': ('distance unshifted', 'low', "scorer's"),
+    'sync.lse_d_true': ('LSE-D, true pairs', 'low', "scorer's"), 'sync.lse_c_true': ('LSE-C, true pairs', 'high', "scorer's"),
+        'sync.offset_true': ('offset, true pairs', 'zero', 'frames'), 'sync.in_time_true': ('offset within a frame, true pairs', 'high', 'share of videos'),
+    'sync.lse_d_other': ("LSE-D, another's sound", 'high', "scorer's"), 'sync.lse_c_other': ("LSE-C, another's sound", 'low', "scorer's"),
+        'sync.margin': ('margin of its own sound', 'high', "scorer's"), 'sync.survives': ('confidence that survives', 'low', 'share'),
+    'shape.lmd': ('landmark distance', 'low', 'eye distances'), 'shape.lmd_motion': ('landmark distance, motion', 'low', 'eye distances'),
+        'shape.opening_error': ('opening error', 'low', 'eye distances'), 'shape.follows': ('opening follows', 'high', 'r'),
+        'shape.lag': ('lag of the opening', 'zero', 'frames, + lips late'), 'shape.jerk': ('jerk of the opening', 'one', "of the truth's"),
     'picture.psnr': ('PSNR', 'high', 'dB'), 'picture.ms_ssim': ('MS-SSIM', 'high', ''), 'picture.sharpness': ('sharpness', 'one', "of the truth's"),
-    'identity.lips': ('lips print', 'low', 'cosine distance'), 'identity.lips_own': ("lips print, person's own", '', ''), 'identity.face': ('face print', 'low', 'cosine distance'), 'identity.face_own': ("face print, person's own", '', ''),
-    'paste.seam': ('seam', 'one', "of the source's"), 'paste.worst': ('seam, worst eighth', 'one', "of the source's"), 'paste.outline': ('edge at the outline found', 'low', 'grey levels a pixel'), 'paste.flicker': ('flicker', 'one', "of the source's"), 'paste.detail': ('fine detail in the mouth', 'one', "of the source's"), 'paste.life': ('life in the mouth', 'one', "of the source's"), 'paste.outside': ('change outside', 'low', 'grey levels'),
-    'shut.motion': ('motion in silence', 'low', 'eye distances a frame'), 'truth_shut.motion': ("… the truth's", '', ''), 'shut.silence': ('shut in silence', 'high', 'share of frames'), 'truth_shut.silence': ("… the truth's", '', ''), 'shut.closed': ('p b m that close', 'high', 'share'), 'truth_shut.closed': ("… the truth's", '', ''),
+    'identity.lips': ('lips print', 'low', 'cosine distance'), 'identity.lips_own': ("lips print, person's own", '', ''),
+        'identity.face': ('face print', 'low', 'cosine distance'), 'identity.face_own': ("face print, person's own", '', ''),
+    'paste.seam': ('seam', 'one', "of the source's"), 'paste.worst': ('seam, worst eighth', 'one', "of the source's"),
+        'paste.outline': ('edge at the outline found', 'low', 'grey levels a pixel'), 'paste.flicker': ('flicker', 'one', "of the source's"),
+        'paste.detail': ('fine detail in the mouth', 'one', "of the source's"), 'paste.life': ('life in the mouth', 'one', "of the source's"),
+        'paste.outside': ('change outside', 'low', 'grey levels'),
+    'shut.motion': ('motion in silence', 'low', 'eye distances a frame'), 'truth_shut.motion': ("… the truth's", '', ''),
+        'shut.silence': ('shut in silence', 'high', 'share of frames'), 'truth_shut.silence': ("… the truth's", '', ''),
+        'shut.closed': ('p b m that close', 'high', 'share'), 'truth_shut.closed': ("… the truth's", '', ''),
 }
 
 def figure(row:dict, path:str):
@@ -260,7 +274,8 @@ def viseme_table(rows:list) -> list:
     total, true = defaultdict(lambda: np.zeros(4)), any('shape' in r for r in rows)
     for r in rows:
         for k,v in r.get('visemes', {}).items(): total[k] += v
-    return [dict(viseme=k, frames=int(t[0]), opening=t[1]/t[0], **(dict(truth=t[2]/t[0], error=t[3]/t[0]) if true else {})) for k in VISEME_NAMES if (t := total[k])[0]]
+    return [dict(viseme=k, frames=int(t[0]), opening=t[1]/t[0], **(dict(truth=t[2]/t[0], error=t[3]/t[0]) if true else {})) for k in VISEME_NAMES
+        if (t := total[k])[0]]
 
 # %% ../../nbs/620_evaluate.scorecard.ipynb #pairing
 def _videos(folder, flag):
@@ -293,7 +308,8 @@ def _collect(jobs, scorer, fid, quiet):
 def _result(rows, failed, scorer, fid, settings):
     "Everything there is to say"
     settings = dict(shifts=15, fps=FPS, crop=CROP, interval=f'95 % percentile bootstrap of the mean over videos, {RESAMPLES} resamples, seed 0', **settings)
-    return dict(summary=summarise(rows), fid=_fid(fid, rows), visemes=viseme_table(rows), videos=rows, failed=failed, scorer=scorer.about if scorer else None, settings=settings, provenance=provenance(config=PreprocessConfig()))
+    return dict(summary=summarise(rows), fid=_fid(fid, rows), visemes=viseme_table(rows), videos=rows, failed=failed, scorer=scorer.about if scorer else None,
+        settings=settings, provenance=provenance(config=PreprocessConfig()))
 
 def _fid(fid, rows):
     "The Fréchet distance over all videos, if available"
@@ -346,7 +362,8 @@ def _short(x): return f'{x:.3f}' if x == 0 or abs(x) >= .1 else f'{x:.2g}'
 def summary_rows(result:dict) -> list:
     "A row for each value: name, mean, interval, videos, better direction"
     say = dict(low='lower', high='higher', one='near 1', zero='near 0')
-    rows = [dict(figure=FIGURES[k][0], mean=_short(i['mean']), interval='' if i['low'] is None else f"{_short(i['low'])} to {_short(i['high'])}", videos=i['n'], better=say.get(FIGURES[k][1], ''), unit=FIGURES[k][2]) for k,i in result['summary'].items()]
+    rows = [dict(figure=FIGURES[k][0], mean=_short(i['mean']), interval='' if i['low'] is None else f"{_short(i['low'])} to {_short(i['high'])}", videos=i['n'],
+        better=say.get(FIGURES[k][1], ''), unit=FIGURES[k][2]) for k,i in result['summary'].items()]
     if result['fid'] is None: return rows
     return rows+[dict(figure='FID', mean=f"{result['fid']:.2f}", interval='', videos=len(result['videos']), better='lower', unit='every fifth frame')]
 
@@ -359,7 +376,9 @@ def worst(
     return sorted((r for r in result['videos'] if (v := figure(r, key)) is not None and v == v), key=lambda r: -figure(r, key))[:n]
 
 # %% ../../nbs/620_evaluate.scorecard.ipynb #page
-KEY = ('sync.lse_d','sync.lse_c','sync.offset','sync.survives','shape.follows','shape.lag','picture.ms_ssim','picture.sharpness','paste.worst','paste.flicker','shut.closed') # fits on a page; the rest is in scores.csv
+# fits on a page; the rest is in scores.csv
+KEY = ('sync.lse_d','sync.lse_c','sync.offset','sync.survives','shape.follows','shape.lag','picture.ms_ssim','picture.sharpness','paste.worst','paste.flicker',
+    'shut.closed')
 
 def write_page(
     result:dict,  # Result of `score_folders`
@@ -375,7 +394,8 @@ def write_page(
     if result['visemes']: p.heading('By viseme').table(result['visemes'], 'Openings in eye distances, over frames.')
     if clips: p.heading('The worst')
     for c in clips: p.video(*c)
-    p.heading('Videos').table([{'name': r['name']} | {FIGURES[k][0]: figure(r, k) for k in KEY if any(figure(o, k) is not None for o in result['videos'])} | dict(notes='; '.join(r['notes'])) for r in result['videos']])
+    p.heading('Videos').table([{'name': r['name']} | {FIGURES[k][0]: figure(r, k) for k in KEY
+        if any(figure(o, k) is not None for o in result['videos'])} | dict(notes='; '.join(r['notes'])) for r in result['videos']])
     return p.details('Scorer, crops, settings, versions', {k: result[k] for k in ('scorer','settings','provenance')}).save(Path(out)/'report.html')
 
 # %% ../../nbs/620_evaluate.scorecard.ipynb #clips
@@ -389,7 +409,8 @@ def worst_clips(
     clips = []
     for i, r in enumerate(worst(result, n)):
         labels, videos = zip(*files[r['name']])
-        said = ', '.join(f"{FIGURES[k][0]} {v:.2f}" for k in ('sync.at_zero','sync.offset','shape.lmd_motion','shape.follows') if (v := figure(r, k)) is not None)
+        said = ', '.join(f"{FIGURES[k][0]} {v:.2f}" for k in ('sync.at_zero','sync.offset','shape.lmd_motion','shape.follows')
+            if (v := figure(r, k)) is not None)
         clips.append((side_by_side(videos, labels, Path(out)/f'worst_{i+1}.mp4', videos[0], 240), f"{r['name']}: {said}"))
     return clips
 
@@ -408,9 +429,11 @@ def evaluate(
     json:bool=False,   # Print everything as JSON
 ) -> int:
     "Score dubs: sync, offset, lips, image quality, identity, seams, silence, visemes, with confidence intervals"
-    if bool(dub) == bool(pred): raise LipsyncError("nothing to score" if not dub else "--dub and --pred exclude each other", "give --pred DIR --truth DIR, or --dub VIDEO --audio WAV")
+    if bool(dub) == bool(pred):
+        raise LipsyncError("nothing to score" if not dub else "--dub and --pred exclude each other", "give --pred DIR --truth DIR, or --dub VIDEO --audio WAV")
     if pred and not truth: raise LipsyncError("--pred without --truth", "give the folder of the true videos, or score one file with --dub")
-    if pred and (audio or text): raise LipsyncError("--audio and --text have no place beside --pred", "a video's own sound counts; transcripts lie beside the videos")
+    if pred and (audio or text):
+        raise LipsyncError("--audio and --text have no place beside --pred", "a video's own sound counts; transcripts lie beside the videos")
     scorer = load_scorer(judge)
     if dub: result, files = _score_one(dub, audio, source, text, scorer, truth)
     else:
@@ -432,7 +455,8 @@ def _show(r, out):
     "For people"
     if s := r['scorer']: print(f"sync judged by {s['scorer']}, {s['file']} {s['sha256'][:12]}: {s['note']}")
     show_table(summary_rows(r))
-    if r['visemes']: show_table([{k: f'{v:.3f}' if isinstance(v, float) else v for k,v in row.items()} for row in r['visemes']], 'by viseme, openings in eye distances')
+    if r['visemes']: show_table([{k: f'{v:.3f}' if isinstance(v, float) else v for k,v in row.items()} for row in r['visemes']],
+        'by viseme, openings in eye distances')
     for f in r['failed']: print(f"  not scored: {f['name']}: {f['reason']}")
     for row in r['videos']:
         for n in row['notes']: print(f"  note: {row['name']}: {n}")

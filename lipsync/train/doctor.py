@@ -144,9 +144,12 @@ def check_gate(
         if curves[lr][-1]<LEARNT: break
     ends = {r: y[-1] for r,y in curves.items()}; best = min(ends, key=lambda r: ends[r] if math.isfinite(ends[r]) else math.inf)
     learnt = ends[best]<LEARNT
-    gate = judge('one batch', ends[best], LEARNT, LEARNT, f"one batch is learnt by heart to {ends[best]:.2f} nats a pair at learning rate {best:g} (guessing 0.69)" if learnt else
-        f"not even one batch can be learnt by heart ({', '.join(f'{e:.2f} at {r:g}' for r,e in ends.items())}; guessing 0.69)", "Nothing else matters before this works: look at the pictures and mels of one batch.")
-    rate = judge('learning rate', ends[lr], LEARNT, LEARNT, f"at the set learning rate {lr:g} the batch gets to {ends[lr]:.2f}" + (f", at {best:g} to {ends[best]:.2f}" if best!=lr else ''),
+    gate = judge('one batch', ends[best], LEARNT, LEARNT,
+        f"one batch is learnt by heart to {ends[best]:.2f} nats a pair at learning rate {best:g} (guessing 0.69)" if learnt else
+        f"not even one batch can be learnt by heart ({', '.join(f'{e:.2f} at {r:g}' for r,e in ends.items())}; guessing 0.69)",
+            "Nothing else matters before this works: look at the pictures and mels of one batch.")
+    rate = judge('learning rate', ends[lr], LEARNT, LEARNT,
+        f"at the set learning rate {lr:g} the batch gets to {ends[lr]:.2f}" + (f", at {best:g} to {ends[best]:.2f}" if best!=lr else ''),
         f"Set --lr {best:g}; this one is too {'high' if lr>best else 'low'}.") if learnt else None
     return [gate, *([rate] if rate else [])], curves
 
@@ -162,11 +165,17 @@ def check_loader(s:Sample) -> list:
     far = _median((t[4:]-t[:-4]).abs().mean()/t.diff(dim=0).abs().mean().clamp(min=1e-6) for t in th if len(t)>5) if any(len(t)>5 for t in th) else 2.
     finite, spread = min(float(m.isfinite().float().mean()) for m in mels), float(torch.cat(mels).std())
     size = max(float(m.nan_to_num(0.).abs().max()) for m in mels)
-    return [judge('same item', distinct, .8, .5, f"{distinct:.0%} of the items asked for are different ones", "The loader gives the same items again: check its index and its sampler."),
-        judge('pictures', contrast, .02, .01, f"contrast of the pictures {contrast:.2f} (of 2)", "The pictures are blank: look at the mouth crops and their scale, which should be -1 to 1."),
-        judge('frozen', motion, .002, .0005, f"a frame differs from the next by {motion:.4f}", "The pictures stand still: every frame of a window seems to be the same one."),
-        judge('order', far, 1.2, 1.05, f"frames four apart differ {far:.1f} times as much as neighbours", "The frames are out of order: neighbours are as different as frames far apart."),
-        judge('mels', 0 if finite<1 or size>4 else spread, .05, .02, f"mels spread by {spread:.2f}, up to {size:.1f}" + (f", {1-finite:.0%} not finite" if finite<1 else ''), "The mels are constant, not finite or not in the scale -1 to 1: process the videos again.")]
+    return [judge('same item', distinct, .8, .5, f"{distinct:.0%} of the items asked for are different ones",
+        "The loader gives the same items again: check its index and its sampler."),
+        judge('pictures', contrast, .02, .01, f"contrast of the pictures {contrast:.2f} (of 2)",
+            "The pictures are blank: look at the mouth crops and their scale, which should be -1 to 1."),
+        judge('frozen', motion, .002, .0005, f"a frame differs from the next by {motion:.4f}",
+            "The pictures stand still: every frame of a window seems to be the same one."),
+        judge('order', far, 1.2, 1.05, f"frames four apart differ {far:.1f} times as much as neighbours",
+            "The frames are out of order: neighbours are as different as frames far apart."),
+        judge('mels', 0 if finite<1 or size>4 else spread, .05, .02,
+            f"mels spread by {spread:.2f}, up to {size:.1f}" + (f", {1-finite:.0%} not finite" if finite<1 else ''),
+            "The mels are constant, not finite or not in the scale -1 to 1: process the videos again.")]
 
 # %% ../../nbs/455_train.doctor.ipynb #lips
 LAGS = 10 # Frames to search on either side
@@ -210,12 +219,15 @@ def check_lips(s:Sample) -> tuple: # (findings, curves)
     long = [v for v in s.videos if len(v['mels'])>=40]; videos = long if len(long)>=8 else s.videos
     lag, high, mean = lag_tops((v['opening'], v['mels']) for v in videos)
     _, chance, null = lag_tops(_strangers(videos))
-    if len(high)<4 or len(chance)<4: return [Finding('foreign sound', 0., 0., 'warning', f"lips and sound could be compared in {len(high)} clips only", "More clips, or ones in which somebody speaks.")], {}
+    if len(high)<4 or len(chance)<4: return [Finding('foreign sound', 0., 0., 'warning', f"lips and sound could be compared in {len(high)} clips only",
+        "More clips, or ones in which somebody speaks.")], {}
     better = float((high[:,None]>chance).float().mean())
     sure = high>chance.quantile(.9)
     off, typical = float((lag[sure].abs()>1).float().mean()) if sure.any() else 0., int(mean.argmax())-LAGS
-    found = [judge('foreign sound', better, .75, .62, f"lips agree with their own sound better than with a stranger's in {better:.0%} of comparisons", "The mels are not those of these pictures: check how sound and frames are paired (another clip, another file, another start).")]
-    if found[0].severity!='fault': found += [judge('offset', off, .15, .35, f"{off:.0%} of the clips are off by more than a frame" + (f", all together by {typical:+} frames" if abs(typical)>1 else ''),
+    found = [judge('foreign sound', better, .75, .62, f"lips agree with their own sound better than with a stranger's in {better:.0%} of comparisons",
+        "The mels are not those of these pictures: check how sound and frames are paired (another clip, another file, another start).")]
+    if found[0].severity!='fault': found += [judge('offset', off, .15, .35,
+        f"{off:.0%} of the clips are off by more than a frame" + (f", all together by {typical:+} frames" if abs(typical)>1 else ''),
         "Correct the offsets first, lipsync preprocess measures them: an expert can't learn a rule that changes from clip to clip, and it learns a wrong one if all are late.")]
     return found, dict(own=mean, stranger=null)
 
@@ -230,7 +242,8 @@ def _silent(v, n):
 def check_silence(s:Sample, n:int) -> list:
     "Findings on the fraction of silence"
     x = torch.cat([_silent(v, n) for v in s.videos if len(v['mels'])>=n] or [torch.ones(1)]).float().mean().item()
-    return [judge('silence', x, .4, .6, f"nobody speaks in {x:.0%} of the windows", "Cut the pauses: lipsync preprocess with a stricter --vad_aggressiveness, or leave such videos out.")]
+    return [judge('silence', x, .4, .6, f"nobody speaks in {x:.0%} of the windows",
+        "Cut the pauses: lipsync preprocess with a stricter --vad_aggressiveness, or leave such videos out.")]
 
 # %% ../../nbs/455_train.doctor.ipynb #duplicates
 def _stretches(videos:list, key:str, n:int=15) -> tuple:
@@ -262,11 +275,13 @@ def check_duplicates(s:Sample, val:Sample=None) -> list:
     "Findings on copies among the training videos, and between training and validation"
     same = set(repeats(s.videos, s.videos, 'mels')) | set(repeats(s.videos, s.videos, 'thumbs'))
     share = len(same)/len(s.videos); who = ', '.join('/'.join(s.names[k]) for k in sorted(same)[:3])
-    out = [judge('duplicates', share, .02, .2, f"{share:.0%} of the videos are copies of others" + (f" ({who} …)" if same else ''), "Remove copies: lipsync check lists files of the same content.")]
+    out = [judge('duplicates', share, .02, .2, f"{share:.0%} of the videos are copies of others" + (f" ({who} …)" if same else ''),
+        "Remove copies: lipsync check lists files of the same content.")]
     if val is None: return out
     leak = set(repeats(val.videos, s.videos, 'mels')) | set(repeats(val.videos, s.videos, 'thumbs'))
     share = len(leak)/len(val.videos)
-    return out+[judge('leak', share, .02, .2, f"{share:.0%} of the validation videos are in the training folder too", "Move them to one side: the held-out accuracy measures memory otherwise.")]
+    return out+[judge('leak', share, .02, .2, f"{share:.0%} of the validation videos are in the training folder too",
+        "Move them to one side: the held-out accuracy measures memory otherwise.")]
 
 # %% ../../nbs/455_train.doctor.ipynb #negatives
 def check_negatives(ds, cfg:TrainConfig, mcfg:ModelConfig) -> list:
@@ -277,7 +292,8 @@ def check_negatives(ds, cfg:TrainConfig, mcfg:ModelConfig) -> list:
     at = torch.stack([torch.randperm(w.shape[1], generator=torch.Generator().manual_seed(b))[:12] for b in range(B)])
     clip, start = places(batch)
     same, other = (float(k.sum()/k.shape[0]) for k in pair_weights(torch.stack([x[i] for x,i in zip(w, at)]), at+start[:,None], clip))
-    return [judge('negatives', min(same/2, (same+other)/6), 1.5, 1., f"a mouth meets {same:.1f} clearly wrong sounds of its own clip and {other:.1f} of others in a batch",
+    return [judge('negatives', min(same/2, (same+other)/6), 1.5, 1.,
+        f"a mouth meets {same:.1f} clearly wrong sounds of its own clip and {other:.1f} of others in a batch",
         "Give each right pair more wrong ones: longer sequences (expert_length), a larger --batch_size, data with different sounds.")]
 
 # %% ../../nbs/455_train.doctor.ipynb #examine

@@ -169,7 +169,8 @@ def train_sync(
     cfg = train_config(preset, **dict(expert_epochs=epochs, expert_batch=batch_size, expert_lr=lr, num_workers=num_workers, seed=seed) | parse_settings(set))
     mcfg, acc = model_config(cfg.model, **{k: v for k,v in dict(sync_window=window, sync_dropout=dropout).items() if v is not None}), accelerator(cpu)
     if window: cfg = cfg.replace(expert_length=max(cfg.expert_length, 2*window+1))
-    if (out := Path(checkpoint_dir)/'sync.safetensors').exists(): raise LipsyncError(f"{out}: is there already", "remove it to train another, or choose another --checkpoint_dir")
+    if (out := Path(checkpoint_dir)/'sync.safetensors').exists():
+        raise LipsyncError(f"{out}: is there already", "remove it to train another, or choose another --checkpoint_dir")
     data = open_data(data_dir, mcfg, cfg.expert_length, cfg)
     found = ask_doctor(*data, cfg, mcfg, acc) if doctor else Diagnosis([])
     with own(checkpoint_dir, acc): out = fit_expert(cfg, mcfg, *data, checkpoint_dir, acc, found)

@@ -62,7 +62,8 @@ def summary(
 ) -> str:
     "An epoch in one line: stage, main metrics, seconds"
     short = dict(g_total='G', g_l1='l1', d_loss='D', wasserstein='W')
-    parts = [f"{n} {row[k]:.3f}" for k,n in [('train/'+k,n) for k,n in short.items()]+[(k,k) for k in ('val/total','val/l1','val/sync','val/psnr')] if row.get(k) is not None]
+    parts = [f"{n} {row[k]:.3f}" for k,
+        n in [('train/'+k,n) for k,n in short.items()]+[(k,k) for k in ('val/total','val/l1','val/sync','val/psnr')] if row.get(k) is not None]
     return f"epoch {row['epoch']+1}/{epochs} {row['stage']:6} {'  '.join(parts)}  {row.get('seconds',0):.0f} s"
 
 # %% ../../nbs/425_train.monitor.ipynb #memory
@@ -156,7 +157,8 @@ class Board:
         if not mode or mode=='off': return
         if mode not in ('offline','online'): raise LipsyncError(f"no board mode '{mode}'", "choose off, offline or online")
         try: import wandb
-        except ImportError: raise LipsyncError("Weights & Biases is asked for, but not installed", "pip install 'lipsync-toolkit[board]', or leave it off") from None
+        except ImportError: raise LipsyncError("Weights & Biases is asked for, but not installed",
+            "pip install 'lipsync-toolkit[board]', or leave it off") from None
         self.folder.mkdir(parents=True, exist_ok=True)
         mode = os.environ.get('WANDB_MODE', mode) if mode=='online' else mode
         if mode=='online' and (why := board_problem()): mode = self._fall_back(why)
@@ -239,7 +241,8 @@ def _catch_up(self:Board, row:dict):
     "Write the rows of earlier starts, in order, before the first row of an offline run"
     if not self.behind: return
     self.behind = False
-    old = [(r['step'], send, r) for name,send in (('batches',self.batch), ('history',self.add)) for r in read_lines(self.folder/f'{name}.jsonl') if r.get('step') is not None]
+    old = [(r['step'], send, r) for name,
+        send in (('batches',self.batch), ('history',self.add)) for r in read_lines(self.folder/f'{name}.jsonl') if r.get('step') is not None]
     for step,send,r in sorted(old, key=lambda o: o[0]):
         if step<row.get('step', 0): send(r)
 

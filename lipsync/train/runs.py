@@ -122,12 +122,15 @@ def flag_expert(cfg, sync_history, known:float=None) -> Flag|None:
     "The sync expert guesses, or has memorised its clips"
     pair, sure, at = (_of(sync_history, k) for k in ('pair','in_sync','accuracy'))
     if len(pair)>=3 and min(pair[-3:])>=PAIR:
-        return Flag('expert guesses', f"the sync expert's loss is {pair[-1]:.2f} nats a pair after {plural(len(pair), 'epoch')}; guessing is 0.69", f"lipsync doctor says which of the known causes it is. Often: expert_lr={cfg.expert_lr/5:g} or {cfg.expert_lr*5:g}, expert_batch={2*cfg.expert_batch}; then lipsync train-sync again.",
+        return Flag('expert guesses', f"the sync expert's loss is {pair[-1]:.2f} nats a pair after {plural(len(pair), 'epoch')}; guessing is 0.69",
+            f"lipsync doctor says which of the known causes it is. Often: expert_lr={cfg.expert_lr/5:g} or {cfg.expert_lr*5:g}, expert_batch={2*cfg.expert_batch}; then lipsync train-sync again.",
             "The expert has learnt nothing, so the sync loss teaches nothing, whatever its weight.")
     best_at = max(at) if at else known if isinstance(known, (int,float)) and math.isfinite(known) else None
     if (len(sure)>=3 or not sync_history) and best_at is not None and (best_at<MOMENT or (sure and max(sure)<IN_SYNC)):
-        held = (f"{max(sure):.0%} of held-out pairs are judged right (guessing 50 %), " if sure else '')+f"the right moment is found for {best_at:.0%} (guessing 20 %)"
-        return Flag('expert knows by heart', held+(f", though the training loss is {pair[-1]:.2f}" if pair else ''), "More persons and hours for lipsync train-sync; fewer expert_epochs do not help. lipsync doctor looks for copies and for sound that is late.",
+        held = (f"{max(sure):.0%} of held-out pairs are judged right (guessing 50 %), " if sure
+            else '')+f"the right moment is found for {best_at:.0%} (guessing 20 %)"
+        return Flag('expert knows by heart', held+(f", though the training loss is {pair[-1]:.2f}" if pair else ''),
+            "More persons and hours for lipsync train-sync; fewer expert_epochs do not help. lipsync doctor looks for copies and for sound that is late.",
             "The expert does not judge clips it has not seen, and the generator's are such.")
 
 # %% ../../nbs/430_train.runs.ipynb #sync
@@ -135,11 +138,13 @@ def flag_sync(cfg, now) -> Flag|None:
     "The sync loss does not fall in the sync stage"
     ends = _thirds(now, 'val/sync')
     if ends is None or now[-1].get('stage')!='sync' or ends[1]<.2 or ends[1]<.95*ends[0]: return None
-    return Flag('out of sync', f"val/sync went from {ends[0]:.3f} to {ends[1]:.3f} in the sync stage", f"w_sync={3*cfg.w_sync:g}; if the audio encoder rested before, freeze_audio=False; longer sequences (seq_length={min(75, 2*cfg.seq_length)}). Check the data's lag: lipsync doctor.",
+    return Flag('out of sync', f"val/sync went from {ends[0]:.3f} to {ends[1]:.3f} in the sync stage",
+        f"w_sync={3*cfg.w_sync:g}; if the audio encoder rested before, freeze_audio=False; longer sequences (seq_length={min(75, 2*cfg.seq_length)}). Check the data's lag: lipsync doctor.",
         "The mouths do not come to follow the sound: the sync term is too weak beside the picture terms, or the sound is late by another amount in every clip.")
 
 # %% ../../nbs/430_train.runs.ipynb #critic
-STRONG, SLOPE, WEAK, DETAIL = .97, .25, .6, .9 # Balance of a critic that never errs; penalty of a slope off by a half; balance of guessing; sharpness that needs no critic
+# Balance of a critic that never errs; penalty of a slope off by a half; balance of guessing; sharpness that needs no critic
+STRONG, SLOPE, WEAK, DETAIL = .97, .25, .6, .9
 
 def flag_critic(cfg, now) -> Flag|None:
     "The critic is too strong or too weak"
@@ -149,10 +154,14 @@ def flag_critic(cfg, now) -> Flag|None:
     balance = last('train/critic_balance', 1. if w[1]>0 else .5) # missing in older runs
     seen = f"it scores {balance:.0%} of the true clips above the generated, wasserstein {w[0]:.2f} → {w[1]:.2f}, g_adv {g[0]:.2f} → {g[1]:.2f}, gradient penalty {gp:.3f}"
     if balance>=STRONG and ((w[1]>2*max(w[0], .05) and g[1]>g[0]) or gp>SLOPE):
-        return Flag('critic too strong', seen, f"lr_d={cfg.lr_d/2:g}, n_critic={max(1, cfg.n_critic//2)}" + (f", lambda_drop=0 (the penalty stays at {cfg.lambda_gp:g})" if cfg.lambda_drop else f", lambda_gp={2*cfg.lambda_gp:g}") + (", gp_clock=stage" if cfg.gp_clock=='epoch' else '')+'.',
+        return Flag('critic too strong', seen,
+            f"lr_d={cfg.lr_d/2:g}, n_critic={max(1, cfg.n_critic//2)}" + (f", lambda_drop=0 (the penalty stays at {cfg.lambda_gp:g})" if cfg.lambda_drop
+            else f", lambda_gp={2*cfg.lambda_gp:g}") + (", gp_clock=stage" if cfg.gp_clock=='epoch' else '')+'.',
             "The critic runs away: it tells every clip apart by something the generator can't follow, and its gradient no longer says what to improve.")
     if balance<=WEAK and sharp<DETAIL:
-        return Flag('critic too weak', seen+(f", sharpness {sharp:.2f}" if sharp else ''), f"n_critic={2*cfg.n_critic}, lr_d={2*cfg.lr_d:g}, critic_warmup={max(500, 2*cfg.critic_warmup)}.", "The critic can't tell generated from true although detail is missing, so its term is noise.")
+        return Flag('critic too weak', seen+(f", sharpness {sharp:.2f}" if sharp else ''),
+            f"n_critic={2*cfg.n_critic}, lr_d={2*cfg.lr_d:g}, critic_warmup={max(500, 2*cfg.critic_warmup)}.",
+            "The critic can't tell generated from true although detail is missing, so its term is noise.")
 
 # %% ../../nbs/430_train.runs.ipynb #blur
 def flag_blur(cfg, now) -> Flag|None:
@@ -161,7 +170,9 @@ def flag_blur(cfg, now) -> Flag|None:
     if len(v)<5: return None
     best, last = min(1., max(v)), mean(v[-3:])
     if not (last<.8*best or (full and last<.5)): return None
-    return Flag('blur', f"val/sharpness is {last:.2f} of the true detail, at best it was {best:.2f}", (f"w_adv={2*cfg.w_adv:g}" if full else f"perceptual=vgg16 if it isn't, w_perceptual={2*cfg.w_perceptual:g}")+", w_mouth=1; lr_g lower if it came suddenly.",
+    return Flag('blur', f"val/sharpness is {last:.2f} of the true detail, at best it was {best:.2f}",
+        (f"w_adv={2*cfg.w_adv:g}" if full
+        else f"perceptual=vgg16 if it isn't, w_perceptual={2*cfg.w_perceptual:g}")+", w_mouth=1; lr_g lower if it came suddenly.",
         "Teeth and lip edges are being averaged away." + ('' if full else " Before the full stage mouths are soft, but should not become softer."))
 
 # %% ../../nbs/430_train.runs.ipynb #overfit
@@ -171,7 +182,8 @@ def flag_overfit(cfg, now) -> Flag|None:
     if len(v)<6 or t is None: return None
     n = len(v)//3; best = min(v); last = mean(v[-n:])
     if not (last>1.03*best and v.index(best)<len(v)-n and t[1]<.99*t[0]): return None
-    return Flag('overfitting', f"val/l1 rose from {best:.4f} to {last:.4f} while train/g_l1 fell from {t[0]:.4f} to {t[1]:.4f}", f"patience={max(3, n)} ends the stage in time; more persons; viseme_dropout={max(.3, cfg.viseme_dropout):g}. best_model_{now[-1].get('stage')}.pt is the one to use.",
+    return Flag('overfitting', f"val/l1 rose from {best:.4f} to {last:.4f} while train/g_l1 fell from {t[0]:.4f} to {t[1]:.4f}",
+        f"patience={max(3, n)} ends the stage in time; more persons; viseme_dropout={max(.3, cfg.viseme_dropout):g}. best_model_{now[-1].get('stage')}.pt is the one to use.",
         "The generator learns the training clips by heart.")
 
 # %% ../../nbs/430_train.runs.ipynb #plateau
@@ -184,14 +196,17 @@ def flag_plateau(cfg, now) -> Flag|None:
     if len(v)<9 or not stuck('val/total') or (full and not (stuck('val/sharpness', up=True) and stuck('val/sync'))): return None
     n, stage = len(v)//3, now[-1].get('stage')
     after = "The next stage brings new terms: " if not full else "It may simply be done: compare the samples, and "
-    return Flag('plateau', f"val/total was {min(v[:-n]):.4f} at best before, {min(v[-n:]):.4f} in the last {plural(n, 'epoch')} of the {stage} stage", f"{after}patience={max(3, n)} ends a stage that stands still. Else lr_g={cfg.lr_g/3:.2g}, or lr_schedule=cosine.", "These epochs cost and bring nothing.")
+    return Flag('plateau', f"val/total was {min(v[:-n]):.4f} at best before, {min(v[-n:]):.4f} in the last {plural(n, 'epoch')} of the {stage} stage",
+        f"{after}patience={max(3, n)} ends a stage that stands still. Else lr_g={cfg.lr_g/3:.2g}, or lr_schedule=cosine.",
+        "These epochs cost and bring nothing.")
 
 # %% ../../nbs/430_train.runs.ipynb #loader
 def flag_loader(cfg, now, batches) -> Flag|None:
     "The GPU waits for data"
     v = _of(now, 'train/loader_share')[-3:] or _of(batches, 'loader_share')[-20:]
     if len(v)<2 or mean(v)<.2: return None
-    return Flag('loader-bound', f"{mean(v):.0%} of the time goes into waiting for data; without, the run would be {1/max(.02, 1-mean(v)):.1f} times as fast", f"num_workers={max(4, 2*(cfg.num_workers or 4))} (now {'chosen by measurement' if cfg.num_workers is None else cfg.num_workers}); the processed folder on a local disk; not more processes than the machine has cores.",
+    return Flag('loader-bound', f"{mean(v):.0%} of the time goes into waiting for data; without, the run would be {1/max(.02, 1-mean(v)):.1f} times as fast",
+        f"num_workers={max(4, 2*(cfg.num_workers or 4))} (now {'chosen by measurement' if cfg.num_workers is None else cfg.num_workers}); the processed folder on a local disk; not more processes than the machine has cores.",
         "You pay for GPUs that wait.")
 
 # %% ../../nbs/430_train.runs.ipynb #explode
@@ -200,10 +215,12 @@ def flag_gradients(cfg, now, batches) -> Flag|None:
     for which in 'gd':
         stage = now[-1].get('stage') if now else None
         fine = [r for r in batches if r.get('stage')==stage and isinstance(r.get(f'grad_norm_{which}'), (int,float))]
-        v = [float(r[f'grad_norm_{which}']) for r in fine] if len(fine)>=12 else [float(r[k]) for r in now if isinstance(r.get(k := f'train/grad_norm_{which}'), (int,float))]
+        v = [float(r[f'grad_norm_{which}']) for r in fine] if len(fine)>=12 else [float(r[k]) for r in now
+            if isinstance(r.get(k := f'train/grad_norm_{which}'), (int,float))]
         usual = median([x for x in v[:-3] if math.isfinite(x)] or [0])
         if len(v)<6 or not usual or min(v[-3:])<=10*usual: continue # inf > 10*usual, nan is caught elsewhere
-        return Flag('exploding gradients', f"grad_norm_{which} is {v[-1]:.3g}, its median in this stage {usual:.3g}", f"grad_clip={max(1., round(2*usual, 1)):g}, lr_{which}={getattr(cfg, f'lr_{which}')/2:g}" + (", amp=bf16" if cfg.amp=='fp16' else '')+'.',
+        return Flag('exploding gradients', f"grad_norm_{which} is {v[-1]:.3g}, its median in this stage {usual:.3g}",
+            f"grad_clip={max(1., round(2*usual, 1)):g}, lr_{which}={getattr(cfg, f'lr_{which}')/2:g}" + (", amp=bf16" if cfg.amp=='fp16' else '')+'.',
             f"The {'generator' if which=='g' else 'critic'} is about to leave what it has learnt; a broken run often follows.")
 
 # %% ../../nbs/430_train.runs.ipynb #red-flags
@@ -218,7 +235,8 @@ def red_flags(
     cfg = settings(config); now = _now(list(history), cfg)
     expert = flag_expert(cfg, sync_history, config.get('expert') if isinstance(config, dict) else None)
     over = flag_overfit(cfg, now)
-    found = [flag_broken(cfg, history, batches, broken), flag_gradients(cfg, now, batches), expert, expert is None and flag_sync(cfg, now), flag_critic(cfg, now), flag_blur(cfg, now),
+    found = [flag_broken(cfg, history, batches, broken), flag_gradients(cfg, now, batches), expert, expert is None and flag_sync(cfg, now),
+        flag_critic(cfg, now), flag_blur(cfg, now),
         over, over is None and flag_plateau(cfg, now), flag_loader(cfg, now, batches)]
     return [f for f in found if f]
 
@@ -264,7 +282,8 @@ def forecast(
             ref = [r for r in run.history if r.get('stage')==seen[-1]]; t = median(_of(ref, 'seconds')[-5:] or [0]); w = _work(run, ref)
             per = t*(1-w+w*stage_cost(cfg, s.name, vgg)/stage_cost(cfg, seen[-1], vgg)) or None
         n = len({r['epoch'] for r in rows}); left = max(0, s.end-s.start-n-(_begun(run) if seen and s.name==seen[-1] else 0))
-        out.append(dict(stage=s.name, epochs=s.end-s.start, done=n, epoch_seconds=per, measured=bool(sec), hours=sum(sec)*procs/3600, eta=None if per is None else left*per, left=None if per is None else left*per*procs/3600))
+        out.append(dict(stage=s.name, epochs=s.end-s.start, done=n, epoch_seconds=per, measured=bool(sec), hours=sum(sec)*procs/3600,
+            eta=None if per is None else left*per, left=None if per is None else left*per*procs/3600))
     return out
 
 def _begun(run:RunFolder) -> float:
@@ -277,7 +296,8 @@ def _begun(run:RunFolder) -> float:
 def _last_seen(run:RunFolder) -> float:
     "Unix time of the newest line; of the newest file if lines have no time"
     said = [r['time'] for rows in (run.batches, run.history, run.sync_history) for r in rows[-1:] if isinstance(r.get('time'), (int,float))]
-    return max(said or [(run.path/n).stat().st_mtime for n in ('config.json','history.jsonl','batches.jsonl','sync_history.jsonl','last.pt') if (run.path/n).exists()])
+    return max(said or [(run.path/n).stat().st_mtime for n in ('config.json','history.jsonl','batches.jsonl','sync_history.jsonl','last.pt')
+        if (run.path/n).exists()])
 
 def state(
     run:RunFolder,
@@ -305,7 +325,8 @@ def describe(
     hours = (sum(_of(run.history, 'seconds'))+sum(_of(run.sync_history, 'seconds')))*run.config.get('processes', 1)/3600
     at = (len(run.sync_history), run.cfg.expert_epochs) if stage=='expert' else (last.get('epoch', -1)+1, planned(run).epochs)
     return dict(name=name or run.path.name, path=str(run.path), state=what, since=age, stage=stage, epoch=at[0], epochs=at[1], best=best[0], best_epoch=best[1],
-        samples_per_sec=mean(speed) if speed else None, epoch_seconds=next((p['epoch_seconds'] for p in parts if p['stage']==stage), None), eta=total('eta'), estimated=not over and any(not p['measured'] for p in parts),
+        samples_per_sec=mean(speed) if speed else None, epoch_seconds=next((p['epoch_seconds'] for p in parts if p['stage']==stage), None), eta=total('eta'),
+            estimated=not over and any(not p['measured'] for p in parts),
         hours=hours, hours_left=total('left'), flags=[f.name for f in red_flags(run.history, run.config, run.sync_history, run.batches, run.broken)])
 
 # %% ../../nbs/430_train.runs.ipynb #list-runs
@@ -328,8 +349,12 @@ def _short_row(r:dict, price:float|None) -> dict:
     "A run as a line for people"
     tilde = '~' if r['estimated'] else ''
     say = lambda v, f='{:,.1f}': '' if v is None else f.format(v)
-    row = dict(run=r['name'], state=r['state'] if r['state'] in ('running','done') else f"{r['state']}, {fmt_time(60*round(r['since']/60)) if r['since']>=60 else 'seconds'} ago", stage=r['stage'], epoch=f"{r['epoch']}/{r['epochs']}", best=say(r['best'], '{:.4f}'),
-        **{'samples/s': say(r['samples_per_sec']), 's/epoch': say(r['epoch_seconds'], '{:,.0f}'), 'left': '' if r['eta'] is None or r['state']=='done' else tilde+fmt_time(r['eta']), 'process-hours left': tilde+say(r['hours_left']) if r['hours_left'] is not None else ''})
+    row = dict(run=r['name'], state=r['state'] if r['state'] in ('running','done')
+        else f"{r['state']}, {fmt_time(60*round(r['since']/60)) if r['since']>=60 else 'seconds'} ago", stage=r['stage'], epoch=f"{r['epoch']}/{r['epochs']}",
+        best=say(r['best'], '{:.4f}'),
+        **{'samples/s': say(r['samples_per_sec']), 's/epoch': say(r['epoch_seconds'], '{:,.0f}'),
+            'left': '' if r['eta'] is None or r['state']=='done' else tilde+fmt_time(r['eta']),
+            'process-hours left': tilde+say(r['hours_left']) if r['hours_left'] is not None else ''})
     if price is not None: row['cost left'] = '' if r['hours_left'] is None else tilde+f"{r['hours_left']*price:,.0f}"
     return row | dict(flags=', '.join(r['flags']))
 
@@ -351,13 +376,16 @@ def verdict(
 ) -> str:
     "The state of a run in a few sentences"
     d = describe(run); age = fmt_time(60*round(d['since']/60))
-    begin = dict(running='Running', done='Done', stopped=f"Stopped: nothing was written for {age}; the same command goes on", broken='Broken off', damaged='config.json is damaged')[d['state']]
-    out = [begin+('.' if d['state'] in ('damaged','stopped') else f": epoch {d['epoch']} of {d['epochs']} is done, {d['stage']} stage." if run.history else ': it has only begun, no epoch is done yet.')]
+    begin = dict(running='Running', done='Done', stopped=f"Stopped: nothing was written for {age}; the same command goes on", broken='Broken off',
+        damaged='config.json is damaged')[d['state']]
+    out = [begin+('.' if d['state'] in ('damaged','stopped') else f": epoch {d['epoch']} of {d['epochs']} is done, {d['stage']} stage." if run.history
+        else ': it has only begun, no epoch is done yet.')]
     if d['state'] in ('damaged','stopped') and run.history: out.append(f"Epoch {d['epoch']} of {d['epochs']} is done, {d['stage']} stage.")
     if d['best'] is not None: out.append(f"Best val/total of this stage: {d['best']:.4f}, in epoch {d['best_epoch']}.")
     if d['hours_left']: out.append(f"Left: {'about ' if d['estimated'] else ''}{fmt_time(d['eta'])}, {d['hours_left']:,.1f} process-hours.")
     if run.damaged: out.append(f"{plural(run.damaged, 'damaged line')} left out.")
-    return ' '.join(out)+(f" {plural(len(flags), 'red flag')}: {', '.join(f.name for f in flags)}." if flags else ' Nothing looks wrong.' if run.history else '')
+    return ' '.join(out)+(f" {plural(len(flags), 'red flag')}: {', '.join(f.name for f in flags)}." if flags else ' Nothing looks wrong.'
+        if run.history else '')
 
 # %% ../../nbs/430_train.runs.ipynb #curves
 CURVES = {'Losses': 'val/total train/g_total val/l1 train/g_l1 val/perceptual train/g_perceptual val/laplacian train/g_laplacian val/sync train/g_sync',
@@ -371,7 +399,8 @@ def _curves(page:Page, run:RunFolder):
     groups['Other figures'] = sorted({k for r in run.history for k,v in r.items() if isinstance(v, (int,float))}-known)
     for title,names in groups.items():
         if any(_of(run.history, n) for n in names): page.heading(title).image(plot_history(run.history, names))
-    if run.sync_history: page.heading('The sync expert').image(plot_history(run.sync_history, ['pair','loss','in_sync','accuracy']), 'pair: nats a pair, guessing is 0.69; in_sync: share of held-out pairs judged right, guessing is 0.5; accuracy: right moment found, guessing is 0.2')
+    if run.sync_history: page.heading('The sync expert').image(plot_history(run.sync_history, ['pair','loss','in_sync','accuracy']),
+        'pair: nats a pair, guessing is 0.69; in_sync: share of held-out pairs judged right, guessing is 0.5; accuracy: right moment found, guessing is 0.2')
 
 # %% ../../nbs/430_train.runs.ipynb #pictures
 def _pictures(page:Page, folder:Path):
@@ -393,11 +422,13 @@ def changed(config:dict) -> list:
 
 def _tables(page:Page, run:RunFolder):
     "Cost, settings, machine"
-    page.heading('Cost').table([dict(stage=p['stage'], epochs=f"{p['done']}/{p['epochs']}", **{'seconds an epoch': p['epoch_seconds'], 'known by': 'measurement' if p['measured'] else 'estimate',
+    page.heading('Cost').table([dict(stage=p['stage'], epochs=f"{p['done']}/{p['epochs']}",
+        **{'seconds an epoch': p['epoch_seconds'], 'known by': 'measurement' if p['measured'] else 'estimate',
         'process-hours so far': p['hours'], 'process-hours left': p['left']}) for p in forecast(run)])
     page.heading('Settings').text(f"Those that differ from the preset {run.cfg.model}:", 'note').table(changed(run.config))
     made = run.config.get('provenance') or {}; memory = max(_of(run.batches, 'memory_gb'), default=None)
-    page.heading('Machine').table([dict(device=run.config.get('device'), processes=run.config.get('processes'), **{'memory, GB': memory}, **{k: made.get(k) for k in ('cpus','python','lipsync')}, begun=made.get('created'))])
+    page.heading('Machine').table([dict(device=run.config.get('device'), processes=run.config.get('processes'), **{'memory, GB': memory},
+        **{k: made.get(k) for k in ('cpus','python','lipsync')}, begun=made.get('created'))])
     page.details('versions', made.get('versions') or {}).details('config.json', run.config)
     if run.batches: page.details('newest line of batches.jsonl', run.batches[-1])
 

@@ -142,7 +142,8 @@ class TrainConfig(Config):
         "Create a configuration from plain values"
         flat = {}
         for k,v in d.items(): flat |= {_short(k, n): x for n,x in v.items()} if isinstance(v, dict) else {k: v}
-        if (unknown := sorted(set(flat)-{*SETTINGS,'model','seed'})) and strict: raise LipsyncError(f"{cls.__name__} has no setting {', '.join(unknown)}", f"settings are: {', '.join(sorted(SETTINGS))}")
+        if (unknown := sorted(set(flat)-{*SETTINGS,'model','seed'})) and strict:
+            raise LipsyncError(f"{cls.__name__} has no setting {', '.join(unknown)}", f"settings are: {', '.join(sorted(SETTINGS))}")
         return cls().replace(**{k: tuple(v) if isinstance(v, list) else v for k,v in flat.items() if k not in unknown})
 
 def _short(group:str, name:str) -> str: return f'{group}_{name}' if group in ('expert','predictor') else name
@@ -155,8 +156,10 @@ TRAIN_PRESETS = {
     'base': TrainConfig(),
     'plus': TrainConfig(model='plus').replace(viseme_dropout=.3),
     'tiny': TrainConfig(model='tiny').replace(coarse_end=6, sync_end=9, epochs=12, freeze_audio=False, w_motion=1., lr_g=2e-3, lr_d=5e-4, lr_schedule='cosine',
-        warmup_epochs=.5, perceptual_warmup=0., beta1=.9, grad_clip=1., ema_decay=.99, n_critic=2, batch_size=4, seq_length=12, num_workers=0, val_sequences=32, lmd_clips=4,
-        samples_every=2, log_every=10, save_every=50, expert_epochs=12, expert_lr=2e-3, expert_batch=4, expert_length=25, predictor_epochs=12, predictor_lr=3e-3, predictor_batch=8),
+        warmup_epochs=.5, perceptual_warmup=0., beta1=.9, grad_clip=1., ema_decay=.99, n_critic=2, batch_size=4, seq_length=12, num_workers=0, val_sequences=32,
+            lmd_clips=4,
+        samples_every=2, log_every=10, save_every=50, expert_epochs=12, expert_lr=2e-3, expert_batch=4, expert_length=25, predictor_epochs=12,
+            predictor_lr=3e-3, predictor_batch=8),
 }
 
 # %% ../../nbs/415_train.stages.ipynb #train-config
@@ -184,7 +187,8 @@ def check_config(cfg:TrainConfig) -> TrainConfig:
     "Return `cfg`; raises `LipsyncError` if a setting is invalid"
     def need(ok, what, fix):
         if not ok: raise LipsyncError(what, fix)
-    need(0<=cfg.coarse_end<=cfg.sync_end<=cfg.epochs and cfg.epochs>=1, f"stages end at epochs {cfg.coarse_end}, {cfg.sync_end}, {cfg.epochs}", "give them in rising order, at least one epoch in all")
+    need(0<=cfg.coarse_end<=cfg.sync_end<=cfg.epochs and cfg.epochs>=1, f"stages end at epochs {cfg.coarse_end}, {cfg.sync_end}, {cfg.epochs}",
+        "give them in rising order, at least one epoch in all")
     need(cfg.batch_size>=1, f"batch_size is {cfg.batch_size}", "give at least 1")
     need(1<=cfg.seq_length<=75, f"seq_length is {cfg.seq_length}", "give 1 to 75 frames; the sync stage needs at least 5")
     need(cfg.seq_length>=5 or cfg.sync_end<=cfg.coarse_end, f"seq_length is {cfg.seq_length}, too short for the sync expert", "give at least 5")

@@ -211,7 +211,8 @@ def broken(
 ):
     "Raise `TrainingBroke` with the details; returns only after an fp16 overflow that the scaler handles"
     batches, values = [h[2] for h in learn.held], {k: v for k,v in learn.parts.items() if not k.startswith('grad_norm')}
-    mine = dict(bad=[k for k,v in values.items() if not math.isfinite(v)], parts=values, batch=sum(map(_names, batches), []), inputs=sum(map(bad_inputs, batches), []))
+    mine = dict(bad=[k for k,v in values.items() if not math.isfinite(v)], parts=values, batch=sum(map(_names, batches), []),
+        inputs=sum(map(bad_inputs, batches), []))
     every = gather_object([mine]) if learn.acc.num_processes>1 else [mine]
     if learn.loss_scaler.is_enabled() and not any(m['bad'] for m in every): return
     worst = max(every, key=lambda m: bool(m['inputs'])*2+bool(m['bad']))
@@ -239,4 +240,5 @@ def memory_advice(cfg:TrainConfig, device, step:int):
     except (RuntimeError, MemoryError) as e:
         if not out_of_memory(e): raise
         says = str(e).split('\n\t', 1)[-1].strip().splitlines()[0][:120] # without the callback's name in front
-        raise LipsyncError(f"out of memory in step {step} on {device}, with --batch_size {cfg.batch_size} --seq_length {cfg.seq_length} ({says})", less_memory(cfg)) from None
+        raise LipsyncError(f"out of memory in step {step} on {device}, with --batch_size {cfg.batch_size} --seq_length {cfg.seq_length} ({says})",
+            less_memory(cfg)) from None

@@ -123,7 +123,8 @@ def _measured(learn) -> tuple: # (metrics, score)
     "Accuracies on held-out clips, over all processes"
     counts = predictor_counts(learn.model, learn.dls.valid, learn.acc.device).to(learn.acc.device)
     if learn.acc.num_processes > 1: counts = learn.acc.reduce(counts, 'sum')
-    if not counts.sum(): raise LipsyncError("no held-out frame has a known viseme", "give the videos transcripts before preprocessing: visemes guessed from the sound have nothing to teach")
+    if not counts.sum(): raise LipsyncError("no held-out frame has a known viseme",
+        "give the videos transcripts before preprocessing: visemes guessed from the sound have nothing to teach")
     now = figures(counts.cpu())
     return now, now['accuracy']
 
@@ -169,7 +170,8 @@ def train_visemes(
     "Train the viseme predictor for dubbing without a transcript, and print its accuracy on held-out clips"
     cfg = train_config(preset, predictor_epochs=epochs, predictor_batch=batch_size, predictor_lr=lr, num_workers=num_workers, seed=seed)
     mcfg, acc = model_config(cfg.model), accelerator(cpu)
-    if (out := Path(checkpoint_dir)/'visemes.safetensors').exists(): raise LipsyncError(f"{out}: is there already", "remove it to train another, or choose another --checkpoint_dir")
+    if (out := Path(checkpoint_dir)/'visemes.safetensors').exists():
+        raise LipsyncError(f"{out}: is there already", "remove it to train another, or choose another --checkpoint_dir")
     data = [SoundDataset(_part(data_dir, p), LENGTH, s) for p,s in (('train', LENGTH//2), ('val', LENGTH))]
     check_data(*data)
     best = model_header(fit_predictor(cfg, mcfg, *data, checkpoint_dir, acc))['meta']
