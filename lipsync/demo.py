@@ -159,7 +159,7 @@ def write_report(
     _report_training(page, run, history)
     _report_dubs(page, free, trained)
     info = provenance(**configs)
-    page.heading('Versions and settings').details('everything that shaped this run', info)
+    page.heading('Versions and settings').details('all settings of this run', info)
     save_json(out/'report.json', dict(passed=ok, verdict=text, times=times, provenance=info,
         dubs=[{k: r[k] for k in SHOWN} for r in free+trained]))
     return page.save(out/'report.html')

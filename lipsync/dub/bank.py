@@ -75,7 +75,7 @@ def build_bank(
 ) -> Bank:
     "Build the bank of a face in a video; raises `LipsyncError` without a face"
     at = (np.flatnonzero(np.asarray(track.track) >= 0) if among is None else np.asarray(among))[:look]
-    if not len(at): raise LipsyncError("no face to take mouths from", "give a film whose face can be seen")
+    if not len(at): raise LipsyncError("no face to take mouths from", "give a video with a visible face")
     q = np.stack([in_eyes(points(int(i)), track.to_mouth[int(i)]) for i in at])
     m, pose, runs = lip_measures(q), np.stack([pose_of(x) for x in q]), np.cumsum(np.diff(at, prepend=at[0]) > 1) + np.asarray(track.track)[at]
     keep = select(m, pose, runs, most); frame = source.reader()

@@ -46,11 +46,11 @@ def read_jobs(
     with open(path, newline='', encoding='utf-8-sig') as f: reader = csv.DictReader(f); rows = [*reader]; names = reader.fieldnames or []
     if more := [n for n in names if n not in (*FILES, *WORDS)]:
         raise LipsyncError(f"{path}: no such column: {', '.join(map(str, more))}", f"columns are {', '.join((*FILES, *WORDS))}")
-    if not rows: raise LipsyncError(f"{path}: no jobs in it", "a line of headings, and then a line for each film")
+    if not rows: raise LipsyncError(f"{path}: no jobs in it", "give a header line, and then one line per video")
     jobs, wrong = zip(*(_row(n, r, Path(path).parent) for n, r in enumerate(rows, 2)))
     wrong = [w for ws in wrong for w in ws] + [f"{o}: {n} jobs want to write it" for o, n in Counter(j.get('out') for j in jobs).items() if o and n > 1]
     if wrong: raise LipsyncError(f"{path}: {plural(len(wrong), 'thing')} wrong: " + '; '.join(wrong[:5]) + ('; …' if len(wrong) > 5 else ''),
-        "mend the list: nothing was begun")
+        "fix the list: nothing was started")
     return list(jobs)
 
 # %% ../../nbs/575_dub.batch.ipynb #job

@@ -147,7 +147,7 @@ def _pixels(
 ) -> np.ndarray:
     "The mouth as float32, 0-255"
     if mouth.ndim != 3 or mouth.shape[2] != 3 or mouth.shape[0] != mouth.shape[1]:
-        raise LipsyncError(f"a mouth of shape {mouth.shape}", "give a square RGB picture [S,S,3]")
+        raise LipsyncError(f"a mouth of shape {mouth.shape}", "give a square RGB image [S,S,3]")
     return mouth.astype(np.float32) if mouth.dtype == np.uint8 else (np.float32(mouth)+1)*127.5
 
 def _scaled(M, n, to):

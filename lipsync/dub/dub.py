@@ -326,7 +326,7 @@ class _Job:
         r, there = self.rep, np.any([t.track >= 0 for t in self.tracks.values()], 0)
         r.frames, r.dubbed, r.tracks = len(self.scene.times), int(there.sum()), sum(int(t.track.max(initial=-1))+1 for t in self.tracks.values())
         r.states = {k+1: {s: round(v, 4) for s,v in self.scene.shares(k).items()} for k in self.faces}
-        if not there.any(): log.warning(f"{self.source.path}: the face can't be dubbed in any frame ({', '.join(f'{s} {v:.0%}' for s,v in self.scene.shares(min(self.faces)).items() if v)}): the picture stays as it is")
+        if not there.any(): log.warning(f"{self.source.path}: the face can't be dubbed in any frame ({', '.join(f'{s} {v:.0%}' for s,v in self.scene.shares(min(self.faces)).items() if v)}): the image is unchanged")
 
     def listen(self, text, transcript, voice, device):
         "The visemes of each audio file, every 10 ms"

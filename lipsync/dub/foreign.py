@@ -144,7 +144,7 @@ def _ins(s, i): # input channels of a U-net (0), width of its audio features (1)
 _KNOWN, _MUSETALK = "give weights of Wav2Lip or MuseTalk", "give the folder that holds musetalkV15/unet.pth, with sd-vae* and whisper* beside it"
 _GENERATOR = "give the generator's file, such as wav2lip_gan.pth"
 _OTHERS = ( # (test, description, fix)
-    (_any('binary_pred'), "a discriminator, which judges pictures and makes none", _GENERATOR),
+    (_any('binary_pred'), "a discriminator, which doesn't generate images", _GENERATOR),
     (lambda s: any(k.startswith('face_encoder.') for k in s), "a SyncNet expert, which judges sound against lips and makes no picture", _GENERATOR),
     (_any('sam.sa.conv1', 'audio_refine'), 
         "a SAM or 384 pixel variant of Wav2Lip, which lipsync doesn't drive: the file doesn't say how its network is to be run",
@@ -313,7 +313,7 @@ def steady_boxes(
 # %% ../../nbs/530_dub.foreign.ipynb #base
 class Foreign(Generator):
     "A generator with weights of another project"
-    not_live = "lipsync live doesn't make the windows of sound that it hears"
+    not_live = "lipsync live doesn't support its audio windows"
     def __init__(self,
         family:str,          # Key of `FAMILIES`
         files:Sequence,      # Its files, the generator first
@@ -535,7 +535,7 @@ def foreign(
         family, weights = load_external(path) if path.name != 'unet.pth' else ('musetalk', None)
         if family == 'musetalk': g = _musetalk(path, device, version, why)
         else: g = ForeignWav2Lip(family, path, load_wav2lip(FAMILIES[family].size, weights, device), device, shift, why=why)
-    if g.rights not in _TOLD: log.info(f"{g.credit} (written into the report and the film as well)")
+    if g.rights not in _TOLD: log.info(f"{g.credit} (also written into the report and the video)")
     _TOLD.add(g.rights)
     return g
 

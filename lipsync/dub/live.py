@@ -72,7 +72,7 @@ def open_face(
     "The pictures of a face"
     if isinstance(face, Scene):
         path, n, fps = face.info['path'], len(face.times), face.info['fps']
-        if not path or not Path(path).exists(): raise LipsyncError("a scene without its pictures", "scan a file: its path is kept in the scene")
+        if not path or not Path(path).exists(): raise LipsyncError("a scene without its images", "scan a file: its path is kept in the scene")
         return (Photos(path, n/fps, fps) if is_photos(path) else _beginning(path, seconds)), face
     if not is_photos(face):
         if not Path(face).exists(): raise LipsyncError(f"{face}: no such file", "give a photo, a folder of photos, or a short video")
@@ -344,7 +344,7 @@ def _model_of(checkpoint, device):
         "leave --checkpoint out for the training-free generator, or give a checkpoint that was trained here")
     device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
     model, found = optimise(load_generator(checkpoint, device)[0]), _predictor(checkpoint, device)
-    if found is None: log.info(f"{checkpoint}: no viseme predictor beside it (lipsync train-visemes): the generator goes by the sound alone")
+    if found is None: log.info(f"{checkpoint}: no viseme predictor beside it (lipsync train-visemes): the generator uses the audio alone")
     return model, found
 
 # %% ../../nbs/570_dub.live.ipynb #live
@@ -371,7 +371,7 @@ class Live:
         if self.model is not None: self._see(smooth)
         self.height, self.width = next(iter(self.loop.frames.values())).shape[:2]
         self.badge = None if unmarked else badge_for(self.height, self.width)
-        if unmarked: log.warning(f"pictures without the badge that says AI ({unmarked})")
+        if unmarked: log.warning(f"frames without the badge 'AI' ({unmarked})")
         self._warm_up()
 
     def _see(self, smooth):
@@ -428,7 +428,7 @@ def _late(clock, patience, most=4):
     def late():
         nonlocal said, row
         row = row+1 if clock.lag > patience and row < most else 0
-        if row and not said: said = True; log.warning("this machine is too slow: frames are left out and the picture repeats")
+        if row and not said: said = True; log.warning("this machine is too slow: frames are skipped and the image repeats")
         return row > 0
     return late
 

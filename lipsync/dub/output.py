@@ -273,12 +273,12 @@ def _video_packets(
         with _opened(path) as c:
             for p in c.demux(video=0):
                 if not p.size: continue
-                if i == len(pts): raise MediaError(f"{path}: more frames than times", "remove the folder of the parts, and begin anew")
+                if i == len(pts): raise MediaError(f"{path}: more frames than times", "delete the folder of the parts, and run again")
                 t = int(pts[i])
                 p.time_base, p.pts, p.dts, p.duration = tb, t, t, int(pts[i+1])-t if i+1 < len(pts) else last
                 p.stream, i = out, i+1
                 yield float(t*tb), p
-    if i != len(pts): raise MediaError(f"{parts[-1]}: {i} frames where {len(pts)} are wanted", "remove the folder of the parts, and begin anew")
+    if i != len(pts): raise MediaError(f"{parts[-1]}: {i} frames where {len(pts)} are wanted", "delete the folder of the parts, and run again")
 
 # %% ../../nbs/505_dub.output.ipynb #joined
 def joined(
@@ -381,13 +381,13 @@ def _find(self:Output):
     for f in self.parts.glob('.*.tmp*'): f.unlink()
     old = load_json(path) if path.exists() else key
     if other := [k for k in {**key, **old} if key.get(k) != old.get(k)]:
-        log.info(f"{self.out}: an unfinished dub with other settings ({', '.join(other)}) was there; it begins anew")
+        log.info(f"{self.out}: an unfinished dub with other settings ({', '.join(other)}) exists; starting over")
         for f in [*self.parts.glob('[0-9]*.mp4'), *self.parts.glob('[0-9]*.npz')]: f.unlink()
     save_json(path, key)
     whole = [*takewhile(bool, (_n_frames(self._part(i)) for i in count()))]
     self.chunks, self.done, self.state = len(whole), sum(whole), {}
     self.n, state = self.done, self._part(len(whole)-1, '.npz')
-    if self.done: log.info(f"{self.out}: {self.done} frames are there from an unfinished dub; it goes on after them")
+    if self.done: log.info(f"{self.out}: {self.done} frames exist from an interrupted dub; resuming after them")
     if self.done and state.exists():
         with np.load(state, allow_pickle=False) as z: self.state = dict(z)
 

@@ -33,7 +33,7 @@ def _jpeg(rgb):
 
 def _decoded(jpeg):
     img = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    if img is None: raise ValueError("a picture in it can't be decoded")
+    if img is None: raise ValueError("an image in it can't be decoded")
     return cv2.cvtColor(img, cv2.COLOR_BGR2RGB)
 
 # %% ../../nbs/555_dub.person.ipynb #person-person
@@ -82,7 +82,7 @@ def _checked(t):
     shapes = dict(rings=(n,60,2), measures=(n,6), pose=(n,2), after=(n,), range=(3,6), widest=(1,))
     if not 1 <= n <= MOST: raise ValueError(f"{n} mouths in it, 1 to {MOST} are possible")
     if bad := [k for k,s in shapes.items() if t[k].shape != s]: raise ValueError(f"{bad[0]} has the shape {t[bad[0]].shape}")
-    if (t['sizes'] <= 0).any() or t['sizes'].sum() != len(t['jpeg']): raise ValueError("its pictures are cut off")
+    if (t['sizes'] <= 0).any() or t['sizes'].sum() != len(t['jpeg']): raise ValueError("its images are truncated")
     if bad := [k for k in shapes if not np.isfinite(t[k]).all()]: raise ValueError(f"{bad[0]} has numbers that are none")
 
 # %% ../../nbs/555_dub.person.ipynb #load-load-person

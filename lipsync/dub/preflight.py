@@ -243,13 +243,13 @@ def _face_problems(face, seen, who, n):
     if face['uneven'] > .5: yield P('note', "the frame rate varies", "every frame keeps its own time")
     if len(seen) > 1 and who == 'speaker': yield P('warning' if not face['sound'] else 'note',
         f"{len(seen)} faces" + (" and no sound that tells who speaks: the largest is taken" if not face['sound']
-        else ": whose lips go with the video's own sound is dubbed"), "choose with left, right, largest, all or a number")
+        else ": the one whose lips match the video's own audio is dubbed"), "choose with left, right, largest, all or a number")
 
 def _state_problems(f):
     "Problems of a chosen face"
     P, share, name = Problem, lambda s: f['states'][s]['share'], f"face {f['number']}"
     ok = share('speaking')+share('silent')
-    if f['pixels'] < TINY: yield P('warning', f"{name} is only {f['pixels']:.0f} pixels wide", "a larger picture of it gives a better mouth")
+    if f['pixels'] < TINY: yield P('warning', f"{name} is only {f['pixels']:.0f} pixels wide", "a larger image of it gives a better mouth")
     for s, what in (('profile',"is turned away"), ('occluded',"has something before its mouth")):
         if share(s) > .2: yield P('warning', f"{name} {what} in {share(s):.0%} of the moments: these pass through undubbed")
     if ok < FEW: yield P('warning' if ok else 'error', f"{name} can be dubbed in {ok:.0%} of the moments only",

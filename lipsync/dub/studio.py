@@ -281,11 +281,11 @@ def _inputs_ui(self:Studio):
         if self.served: continue
         path = self.path[role] = W.Text(placeholder=f'or the path of a {role} on this machine', continuous_update=False, **wide)
         path.observe(lambda ch, role=role: self._named(role), 'value'); rows.append(path)
-    self.text = W.Textarea(placeholder="What is said. Without a sound, a synthetic voice says it; with one, it makes the lips exact", rows=2,
+    self.text = W.Textarea(placeholder="Transcript. Without audio, a synthetic voice speaks it; with audio, it makes the lips exact", rows=2,
         continuous_update=False, layout=W.Layout(width='620px'))
     self.voice = W.Dropdown(options=VOICES, description='language', layout=W.Layout(width='190px'))
     for w in (self.text, self.voice): w.observe(lambda ch: self._show(2), 'value')
-    return self._section('1 &nbsp; Face and sound', *rows, W.HBox([self.text, self.voice]))
+    return self._section('1 &nbsp; Face and audio', *rows, W.HBox([self.text, self.voice]))
 
 # %% ../../nbs/580_dub.studio.ipynb #build-inputs-2
 def _hint(role, mb): return f"<span style='color:#777'>a video{' or a photo' if role == 'face' else ' or a recording, or write a text below'}; at most {mb:g} MB</span>"
@@ -520,7 +520,7 @@ def _set_phones(self:Studio, phones):
     names = sorted({*known, *(p.label for p in phones)}, key=lambda l: (phone_to_viseme(l, self.al.phoneset), l))
     with _hold(self): self.label.options = [(f'{l}   ({VISEME_NAMES[phone_to_viseme(l, self.al.phoneset)]})', l) for l in names]
     score = '' if self.al.score is None else f", {self.al.score:.0%} sure"
-    self.by.value = f"{plural(len(phones), 'phone')} by {self.al.aligner}{score}" + (f": guessed from the sound alone ({html.escape(self.al.note)}); the words that are said make better lips" if self.al.aligner in ('allphone','energy') else '')
+    self.by.value = f"{plural(len(phones), 'phone')} by {self.al.aligner}{score}" + (f": guessed from the audio alone ({html.escape(self.al.note)}); a transcript gives better lips" if self.al.aligner in ('allphone','energy') else '')
     self._list(0)
 
 # %% ../../nbs/580_dub.studio.ipynb #phones-2
@@ -683,7 +683,7 @@ def _check_address(ip, port, public):
     try: local = ip == 'localhost' or ipaddress.ip_address(ip).is_loopback
     except ValueError: raise LipsyncError(f"'{ip}' is no address", "give 127.0.0.1, or another address of this machine") from None
     if not local and not public:
-        raise LipsyncError(f"{ip} lets other machines in, and the studio asks nobody for a name", "leave --ip out, or add --public if that is meant")
+        raise LipsyncError(f"{ip} lets other machines in, and the studio has no login", "leave --ip out, or add --public if that is meant")
     if not local: log.warning(f"warning: anyone who reaches port {port} of this machine can upload and dub")
     try:
         with socket.socket(socket.AF_INET6 if ':' in ip else socket.AF_INET) as s: s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind((ip, port))

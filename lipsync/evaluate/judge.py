@@ -163,7 +163,7 @@ def ask(
     both = [clip, *([other] if other else [])]; T = min(len(c.mouths) for c in both)
     x, y = (torch.stack([getattr(c, k)[:T] for c in both]) for k in ('mouths','mels'))
     ok = _asked(clip.mels[None], m.n, reach)
-    if not ok.any(): raise LipsyncError(f"{clip.name}: nothing in it can be asked, it is too short or its sound doesn't change",
+    if not ok.any(): raise LipsyncError(f"{clip.name}: it can't be scored, it is too short or its audio doesn't change",
         f"give clips with speech, of more than {2*reach+m.n} frames")
     logits = offset_logits(m, clip.mouths[None], clip.mels[None], reach)[ok]; curve = logits.mean(0)
     return dict(offset=int(curve.argmax())-reach, peak=float(curve.max()-curve.median()), yes=float((logits[:,reach]>0).float().mean()),

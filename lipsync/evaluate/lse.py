@@ -55,7 +55,7 @@ def lip_sync_error(
 ) -> SyncScore:
     "LSE-D and LSE-C with their offset"
     n = min(len(v), len(a))
-    if n < 2: raise LipsyncError("too short to be judged", "give a video and a sound that have at least a quarter of a second in common")
+    if n < 2: raise LipsyncError("too short to be judged", "give video and audio with at least a quarter of a second in common")
     k = most if padded else min(most, n//2)
     m = shift_distances(v, a, k, padded)
     return SyncScore(float(m.min()), float(np.median(m)-m.min()), k-int(m.argmin()), float(m[k]), k, n)
@@ -141,7 +141,7 @@ class OwnScorer(Scorer):
     @torch.no_grad()
     def hear(self, audio, frames):
         n = min(frames, len(audio)*FPS//16000)
-        if n < self.n: raise LipsyncError("the sound is too short to be judged", f"give at least {self.n/FPS:.1f} s")
+        if n < self.n: raise LipsyncError("the audio is too short to be scored", f"give at least {self.n/FPS:.1f} s")
         x = torch.from_numpy(mel_windows(log_mel(audio), np.arange(n)/FPS))
         return torch.cat([self.model.audio_embed(w) for w in x.unfold(0, self.n, 1).movedim(-1, 1).split(256)]).numpy()
 

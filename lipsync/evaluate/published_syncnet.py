@@ -119,7 +119,7 @@ class SyncNetScorer(Scorer):
     @torch.no_grad()
     def hear(self, audio, frames):
         n = min(frames, len(audio)*FPS//16000)-self.n
-        if n < 1: raise LipsyncError("the sound is too short to be judged", f"give at least {(self.n+1)/FPS:.1f} s")
+        if n < 1: raise LipsyncError("the audio is too short to be scored", f"give at least {(self.n+1)/FPS:.1f} s")
         c = torch.from_numpy(mfcc(audio)).T
         return torch.cat([self.model.forward_aud(c.unfold(1, 20, 4)[:,:n].permute(1,0,2)[i:i+256,None]) for i in range(0, n, 256)]).numpy()
 

@@ -387,7 +387,7 @@ def write_page(
 ) -> Path:
     "report.html"
     p, s = Page('Scorecard'), result['scorer']
-    p.text(f"{plural(len(result['videos']), 'video')} scored, {len(result['failed'])} not. " + (f"Sync judged by {s['scorer']}, {s['file']} ({s['sha256'][:12]}); {s['note']}. Its figures can't be set beside those of another scorer." if s else "Nobody judged sync."))
+    p.text(f"{plural(len(result['videos']), 'video')} scored, {len(result['failed'])} not. " + (f"Sync judged by {s['scorer']}, {s['file']} ({s['sha256'][:12]}); {s['note']}. Its figures can't be set beside those of another scorer." if s else "Sync was not scored."))
     for f in result['failed']: p.flag(f['name'], dict(reason=f['reason']))
     p.heading('Figures').table(summary_rows(result), 'Means over videos with 95 % bootstrap intervals.')
     p.text("The prints see shapes and edges, not who somebody is, and take blur for another person. A mouth that never opens closes at every p, b and m: read that figure beside 'opening follows'. PSNR and MS-SSIM mean something only where the truth has the dub's own head motion.", 'note')
@@ -433,7 +433,7 @@ def evaluate(
         raise LipsyncError("nothing to score" if not dub else "--dub and --pred exclude each other", "give --pred DIR --truth DIR, or --dub VIDEO --audio WAV")
     if pred and not truth: raise LipsyncError("--pred without --truth", "give the folder of the true videos, or score one file with --dub")
     if pred and (audio or text):
-        raise LipsyncError("--audio and --text have no place beside --pred", "a video's own sound counts; transcripts lie beside the videos")
+        raise LipsyncError("--audio and --text have no place beside --pred", "a video's own audio is used; put transcripts beside the videos")
     scorer = load_scorer(judge)
     if dub: result, files = _score_one(dub, audio, source, text, scorer, truth)
     else:

@@ -337,11 +337,11 @@ def go_on(learn:RunLearner, path:Path, key:str) -> bool:
     if not Path(path).is_file(): return False
     try:
         s = torch.load(path, map_location='cpu', weights_only=True)
-        if s['callbacks']['budget']['key'] != key: log.info("what was learned before is of other footage or another seed: beginning anew"); return False
+        if s['callbacks']['budget']['key'] != key: log.info("the saved training is of other footage or another seed: starting over"); return False
         learn.restore(s, path)
         return True
     except Exception as e: # damaged files can raise anything
-        log.warning(f"{path}: not usable ({(str(e) or type(e).__name__).splitlines()[0][:80]}), beginning anew"); return False
+        log.warning(f"{path}: not usable ({(str(e) or type(e).__name__).splitlines()[0][:80]}), starting over"); return False
 
 # %% ../../nbs/480_train.adapt.ipynb #train-run
 def train_refiner(
@@ -354,7 +354,7 @@ def train_refiner(
     "Train for the given time or steps; saves the state regularly and on interruption"
     keep = Keep(path, 10**9); budget = Budget(keep, key, minutes, steps, every); keep.after_epoch = lambda: None # `Budget` decides when
     learn.add_cbs([keep, budget])
-    if go_on(learn, path, key): log.info(f"going on from step {learn.steps:,}, after {fmt_time(budget.seconds)}")
+    if go_on(learn, path, key): log.info(f"resuming from step {learn.steps:,}, after {fmt_time(budget.seconds)}")
     learn.epoch = learn.first_epoch
     try: learn.fit(10**6, whole=True)
     finally: budget.bar.close(); keep.write(); learn.remove_cbs([keep, budget])
@@ -477,7 +477,7 @@ def _verdict(v):
     i, r, t = v['improvement'], v['refined'], v['training_free']
     sharp = [r[k] for k in ('sharp_inside','sharp_lips') if math.isfinite(r[k])]
     less = 'closed' in r and math.isfinite(r['closed']) and r['closed'] < t['closed']
-    faults = {"the picture is not nearer to the truth beyond chance": i['low'] is None or i['low'] <= 0,
+    faults = {"the image is not significantly closer to the truth": i['low'] is None or i['low'] <= 0,
         f"only {min(sharp, default=1):.2f} of the truth's fine detail": min(sharp, default=1) < SHARP, "lips close less often": less}
     faults = [w for w,bad in faults.items() if bad]
     good = "" if faults else f"PSNR around the lips {i['mean']:+.2f} dB [{i['low']:+.2f}, {i['high']:+.2f}], detail kept, closures kept"
@@ -486,7 +486,7 @@ def _verdict(v):
 # %% ../../nbs/480_train.adapt.ipynb #verdict-table
 SHOWN = dict(psnr='PSNR around the lips, dB', psnr_shape='the same, difference of colour apart', l1='difference there, grey levels',
     sharp_inside="detail inside the mouth, of the truth's", sharp_lips='detail of the lips',
-    follows='opening follows, r, from its own sound', closed='p b m that close')
+    follows='opening follows, r, from its own audio', closed='p b m that close')
 
 def verdict_rows(v:dict) -> list:
     "The verdict as rows of a table"

@@ -87,7 +87,7 @@ def resume_from(
         except LipsyncError as e: bad.append(str(e)); continue
         if bad: log.warning("%s; going on from %s instead (epoch %d)", '; '.join(bad), p, state['epoch']+1)
         return state
-    raise LipsyncError(f"{folder}: none of its checkpoints is good ({'; '.join(bad)})", "copy a good one into it, or start anew in another --checkpoint_dir")
+    raise LipsyncError(f"{folder}: none of its checkpoints is good ({'; '.join(bad)})", "copy a good one into it, or start a new run in another --checkpoint_dir")
 
 # %% ../../nbs/420_train.checkpoints.ipynb #fits
 def differences(
@@ -108,5 +108,5 @@ def load_optimizer(opt:torch.optim.Optimizer, state:dict, path:str|Path):
     "Load an optimiser's state; raises `LipsyncError` if it belongs to other weights"
     ours, theirs = ([p for g in opt.param_groups for p in g['params']], [i for g in state['param_groups'] for i in g['params']])
     same = len(ours)==len(theirs) and all(state['state'].get(i, {}).get('exp_avg', p).shape==p.shape for i,p in zip(theirs, ours))
-    if not same or len(opt.param_groups)!=len(state['param_groups']): raise LipsyncError(f"{path}: its optimiser is that of another network ({len(theirs)} weights, not {len(ours)}, or of other shapes)", "go on from another checkpoint")
+    if not same or len(opt.param_groups)!=len(state['param_groups']): raise LipsyncError(f"{path}: its optimiser is that of another network ({len(theirs)} weights, not {len(ours)}, or of other shapes)", "resume from another checkpoint")
     opt.load_state_dict(state)

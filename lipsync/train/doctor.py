@@ -145,9 +145,9 @@ def check_gate(
     ends = {r: y[-1] for r,y in curves.items()}; best = min(ends, key=lambda r: ends[r] if math.isfinite(ends[r]) else math.inf)
     learnt = ends[best]<LEARNT
     gate = judge('one batch', ends[best], LEARNT, LEARNT,
-        f"one batch is learnt by heart to {ends[best]:.2f} nats a pair at learning rate {best:g} (guessing 0.69)" if learnt else
-        f"not even one batch can be learnt by heart ({', '.join(f'{e:.2f} at {r:g}' for r,e in ends.items())}; guessing 0.69)",
-            "Nothing else matters before this works: look at the pictures and mels of one batch.")
+        f"one batch is memorised to {ends[best]:.2f} nats a pair at learning rate {best:g} (guessing 0.69)" if learnt else
+        f"one batch can't be memorised ({', '.join(f'{e:.2f} at {r:g}' for r,e in ends.items())}; guessing 0.69)",
+            "Fix this first: check the images and mels of one batch.")
     rate = judge('learning rate', ends[lr], LEARNT, LEARNT,
         f"at the set learning rate {lr:g} the batch gets to {ends[lr]:.2f}" + (f", at {best:g} to {ends[best]:.2f}" if best!=lr else ''),
         f"Set --lr {best:g}; this one is too {'high' if lr>best else 'low'}.") if learnt else None
@@ -167,10 +167,10 @@ def check_loader(s:Sample) -> list:
     size = max(float(m.nan_to_num(0.).abs().max()) for m in mels)
     return [judge('same item', distinct, .8, .5, f"{distinct:.0%} of the items asked for are different ones",
         "The loader gives the same items again: check its index and its sampler."),
-        judge('pictures', contrast, .02, .01, f"contrast of the pictures {contrast:.2f} (of 2)",
-            "The pictures are blank: look at the mouth crops and their scale, which should be -1 to 1."),
+        judge('pictures', contrast, .02, .01, f"contrast of the images {contrast:.2f} (of 2)",
+            "The images are blank: check the mouth crops and their scale, which should be -1 to 1."),
         judge('frozen', motion, .002, .0005, f"a frame differs from the next by {motion:.4f}",
-            "The pictures stand still: every frame of a window seems to be the same one."),
+            "The images don't change: every frame of a window seems to be the same one."),
         judge('order', far, 1.2, 1.05, f"frames four apart differ {far:.1f} times as much as neighbours",
             "The frames are out of order: neighbours are as different as frames far apart."),
         judge('mels', 0 if finite<1 or size>4 else spread, .05, .02,
@@ -219,13 +219,13 @@ def check_lips(s:Sample) -> tuple: # (findings, curves)
     long = [v for v in s.videos if len(v['mels'])>=40]; videos = long if len(long)>=8 else s.videos
     lag, high, mean = lag_tops((v['opening'], v['mels']) for v in videos)
     _, chance, null = lag_tops(_strangers(videos))
-    if len(high)<4 or len(chance)<4: return [Finding('foreign sound', 0., 0., 'warning', f"lips and sound could be compared in {len(high)} clips only",
+    if len(high)<4 or len(chance)<4: return [Finding('foreign sound', 0., 0., 'warning', f"lips and audio could be compared in {len(high)} clips only",
         "More clips, or ones in which somebody speaks.")], {}
     better = float((high[:,None]>chance).float().mean())
     sure = high>chance.quantile(.9)
     off, typical = float((lag[sure].abs()>1).float().mean()) if sure.any() else 0., int(mean.argmax())-LAGS
-    found = [judge('foreign sound', better, .75, .62, f"lips agree with their own sound better than with a stranger's in {better:.0%} of comparisons",
-        "The mels are not those of these pictures: check how sound and frames are paired (another clip, another file, another start).")]
+    found = [judge('foreign sound', better, .75, .62, f"lips match their own audio better than another clip's in {better:.0%} of comparisons",
+        "The mels don't match these images: check how audio and frames are paired (another clip, another file, another start).")]
     if found[0].severity!='fault': found += [judge('offset', off, .15, .35,
         f"{off:.0%} of the clips are off by more than a frame" + (f", all together by {typical:+} frames" if abs(typical)>1 else ''),
         "Correct the offsets first, lipsync preprocess measures them: an expert can't learn a rule that changes from clip to clip, and it learns a wrong one if all are late.")]
@@ -242,7 +242,7 @@ def _silent(v, n):
 def check_silence(s:Sample, n:int) -> list:
     "Findings on the fraction of silence"
     x = torch.cat([_silent(v, n) for v in s.videos if len(v['mels'])>=n] or [torch.ones(1)]).float().mean().item()
-    return [judge('silence', x, .4, .6, f"nobody speaks in {x:.0%} of the windows",
+    return [judge('silence', x, .4, .6, f"there is no speech in {x:.0%} of the windows",
         "Cut the pauses: lipsync preprocess with a stricter --vad_aggressiveness, or leave such videos out.")]
 
 # %% ../../nbs/455_train.doctor.ipynb #duplicates
@@ -294,7 +294,7 @@ def check_negatives(ds, cfg:TrainConfig, mcfg:ModelConfig) -> list:
     same, other = (float(k.sum()/k.shape[0]) for k in pair_weights(torch.stack([x[i] for x,i in zip(w, at)]), at+start[:,None], clip))
     return [judge('negatives', min(same/2, (same+other)/6), 1.5, 1.,
         f"a mouth meets {same:.1f} clearly wrong sounds of its own clip and {other:.1f} of others in a batch",
-        "Give each right pair more wrong ones: longer sequences (expert_length), a larger --batch_size, data with different sounds.")]
+        "Use more negatives: longer sequences (expert_length), a larger --batch_size, more varied audio.")]
 
 # %% ../../nbs/455_train.doctor.ipynb #examine
 def examine(

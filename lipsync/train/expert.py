@@ -107,7 +107,7 @@ def fit_expert(
     folder, keep = Path(folder), Keep(Path(folder)/'sync_last.pt')
     learn = expert_learner(Loaders(train_ds, val_ds, cfg.replace(batch_size=cfg.expert_batch), acc), cfg, mcfg, acc, cbs=[keep], path=folder)
     learn.logger = lambda *a: None
-    if keep.resume() and acc.is_main_process: print(f"going on with the sync expert from epoch {learn.first_epoch+1}", flush=True)
+    if keep.resume() and acc.is_main_process: print(f"resuming the sync expert from epoch {learn.first_epoch+1}", flush=True)
     watch = Watch(diagnosis or _quick_look(train_ds, val_ds, cfg, mcfg, acc, learn.first_epoch))
     if acc.is_main_process: learn.add_cbs([Journal(folder/'sync_history.jsonl', _line), watch])
     learn.fit(cfg.expert_epochs, whole=True)
@@ -192,7 +192,7 @@ def outcome(
     "The expert's quality in words"
     a, o = (meta.get(k, float('nan')) for k in ('in_sync','accuracy'))
     figures = f"on held-out clips {a:.0%} of the pairs are judged right (guessing 50 %), the right moment is found for {o:.0%} (guessing 20 %)"
-    if a!=a: return "verdict: the held-out clips have nothing that can be asked, all sounds are alike. Add some in which somebody speaks."
+    if a!=a: return "verdict: the held-out clips can't be used, all audio is alike. Add clips with speech."
     if a>=.9: return f"verdict: a good judge, {figures}."
     if a>=.75: return f"verdict: usable, {figures}. More data or epochs make it better."
     return f"verdict: it learnt little, {figures}. {d.verdict if d and d.findings else 'Ask why: lipsync doctor.'}"

@@ -172,7 +172,7 @@ def _start(self:Board, wandb, mode, name, config):
     "Start the run online, or offline as a fallback, with its axes; None if neither works"
     try: run = self._open(wandb, mode, name, config)
     except Exception as e:
-        if mode!='online': log.warning("Weights & Biases gave up (%s): training goes on without it", _brief(e)); return None
+        if mode!='online': log.warning("Weights & Biases failed (%s): training continues without it", _brief(e)); return None
         wandb.teardown() # its process still holds the run's id
         return self._start(wandb, self._fall_back(_brief(e)), name, config)
     self.behind = mode!='online'
@@ -223,7 +223,7 @@ def _send(self:Board, row:dict):
     "Log a row; an error there ends the logging, not the run"
     try: self.run.log(row)
     except Exception as e:
-        log.warning("Weights & Biases gave up (%s): training goes on without it; the figures are in %s/history.jsonl", _brief(e), self.folder)
+        log.warning("Weights & Biases failed (%s): training continues without it; the figures are in %s/history.jsonl", _brief(e), self.folder)
         self.run = None
 
 # %% ../../nbs/425_train.monitor.ipynb #board-batch

@@ -107,7 +107,7 @@ def flag_broken(cfg, history, batches, broken) -> Flag|None:
     what = broken.get('says') or ', '.join(bad) or 'a loss was no number'
     half = ' --amp bf16 instead of fp16, whose numbers end at 65,504;' if cfg.amp=='fp16' else ''
     return Flag('broken', f"stopped at step {broken.get('step', '?')}, epoch {broken.get('epoch', -1)+1}, {broken.get('stage', '?')} stage: {what}" + (f"; clips: {_short(broken.get('batch'))}" if broken.get('batch') else ''),
-        f"The same command goes on from the last good checkpoint:{half} lr_g={cfg.lr_g/2:g}, lr_d={cfg.lr_d/2:g}, grad_clip=1. If it stops again at the same clips, look at them: lipsync verify.",
+        f"The same command resumes from the last good checkpoint:{half} lr_g={cfg.lr_g/2:g}, lr_d={cfg.lr_d/2:g}, grad_clip=1. If it stops again at the same clips, look at them: lipsync verify.",
         "A loss overflowed or a clip is damaged. Nothing of it has been saved.")
 
 def _short(x, most=4):
@@ -130,7 +130,7 @@ def flag_expert(cfg, sync_history, known:float=None) -> Flag|None:
         held = (f"{max(sure):.0%} of held-out pairs are judged right (guessing 50 %), " if sure
             else '')+f"the right moment is found for {best_at:.0%} (guessing 20 %)"
         return Flag('expert knows by heart', held+(f", though the training loss is {pair[-1]:.2f}" if pair else ''),
-            "More persons and hours for lipsync train-sync; fewer expert_epochs do not help. lipsync doctor looks for copies and for sound that is late.",
+            "Use more people and hours for lipsync train-sync; fewer expert_epochs do not help. lipsync doctor checks for duplicates and audio delay.",
             "The expert does not judge clips it has not seen, and the generator's are such.")
 
 # %% ../../nbs/430_train.runs.ipynb #sync
@@ -140,7 +140,7 @@ def flag_sync(cfg, now) -> Flag|None:
     if ends is None or now[-1].get('stage')!='sync' or ends[1]<.2 or ends[1]<.95*ends[0]: return None
     return Flag('out of sync', f"val/sync went from {ends[0]:.3f} to {ends[1]:.3f} in the sync stage",
         f"w_sync={3*cfg.w_sync:g}; if the audio encoder rested before, freeze_audio=False; longer sequences (seq_length={min(75, 2*cfg.seq_length)}). Check the data's lag: lipsync doctor.",
-        "The mouths do not come to follow the sound: the sync term is too weak beside the picture terms, or the sound is late by another amount in every clip.")
+        "The mouths do not follow the audio: the sync loss is too weak relative to the image losses, or the audio offset differs between clips.")
 
 # %% ../../nbs/430_train.runs.ipynb #critic
 # Balance of a critic that never errs; penalty of a slope off by a half; balance of guessing; sharpness that needs no critic
@@ -184,7 +184,7 @@ def flag_overfit(cfg, now) -> Flag|None:
     if not (last>1.03*best and v.index(best)<len(v)-n and t[1]<.99*t[0]): return None
     return Flag('overfitting', f"val/l1 rose from {best:.4f} to {last:.4f} while train/g_l1 fell from {t[0]:.4f} to {t[1]:.4f}",
         f"patience={max(3, n)} ends the stage in time; more persons; viseme_dropout={max(.3, cfg.viseme_dropout):g}. best_model_{now[-1].get('stage')}.pt is the one to use.",
-        "The generator learns the training clips by heart.")
+        "The generator memorises the training clips.")
 
 # %% ../../nbs/430_train.runs.ipynb #plateau
 def flag_plateau(cfg, now) -> Flag|None:
@@ -197,8 +197,8 @@ def flag_plateau(cfg, now) -> Flag|None:
     n, stage = len(v)//3, now[-1].get('stage')
     after = "The next stage brings new terms: " if not full else "It may simply be done: compare the samples, and "
     return Flag('plateau', f"val/total was {min(v[:-n]):.4f} at best before, {min(v[-n:]):.4f} in the last {plural(n, 'epoch')} of the {stage} stage",
-        f"{after}patience={max(3, n)} ends a stage that stands still. Else lr_g={cfg.lr_g/3:.2g}, or lr_schedule=cosine.",
-        "These epochs cost and bring nothing.")
+        f"{after}patience={max(3, n)} ends a stage without progress. Else lr_g={cfg.lr_g/3:.2g}, or lr_schedule=cosine.",
+        "These epochs bring no improvement.")
 
 # %% ../../nbs/430_train.runs.ipynb #loader
 def flag_loader(cfg, now, batches) -> Flag|None:
@@ -376,7 +376,7 @@ def verdict(
 ) -> str:
     "The state of a run in a few sentences"
     d = describe(run); age = fmt_time(60*round(d['since']/60))
-    begin = dict(running='Running', done='Done', stopped=f"Stopped: nothing was written for {age}; the same command goes on", broken='Broken off',
+    begin = dict(running='Running', done='Done', stopped=f"Stopped: nothing was written for {age}; the same command resumes it", broken='Broken off',
         damaged='config.json is damaged')[d['state']]
     out = [begin+('.' if d['state'] in ('damaged','stopped') else f": epoch {d['epoch']} of {d['epochs']} is done, {d['stage']} stage." if run.history
         else ': it has only begun, no epoch is done yet.')]
@@ -410,7 +410,7 @@ def _pictures(page:Page, folder:Path):
     if clips: page.image(clips[-1], f"{clips[-1].stem}: true on the left, generated on the right")
     chosen = list(dict.fromkeys([*sheets[:1], *sheets[len(sheets)//2:][:1], *sheets[-1:]]))
     if chosen: page.images([(p, f"{p.stem}: true above generated") for p in chosen])
-    if maps: page.image(maps[-1], f"{maps[-1].stem}: where each head of the fusion listens; rows are video frames, columns sound frames")
+    if maps: page.image(maps[-1], f"{maps[-1].stem}: attention of each head of the fusion; rows are video frames, columns audio frames")
 
 # %% ../../nbs/430_train.runs.ipynb #tables
 def changed(config:dict) -> list:

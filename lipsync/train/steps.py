@@ -218,7 +218,7 @@ def broken(
     worst = max(every, key=lambda m: bool(m['inputs'])*2+bool(m['bad']))
     what = ', '.join([k for k in worst['bad'] if k not in ('g_total','d_loss')] or worst['bad']) or f'the gradient of the {which}'
     says = f"training broke down in step {learn.steps} (epoch {int(learn.place)+1}, {learn.stage.name}): not a number: {what}, on {', '.join(worst['batch'][:4])}" + (f"; the data are at fault: {', '.join(worst['inputs'][:3])}" if worst['inputs'] else '')
-    fix = "mend that file (lipsync verify finds such), then start again" if worst['inputs'] else "nothing was stepped or saved: start again, from the checkpoint before if need be (--resume PATH), with half of --lr_g and --lr_d or --set grad_clip=1"
+    fix = "fix or remove that file (lipsync verify finds such files), then run the same command again" if worst['inputs'] else "nothing was stepped or saved: start again, from the checkpoint before if need be (--resume PATH), with half of --lr_g and --lr_d or --set grad_clip=1"
     raise TrainingBroke(says, fix, dict(step=learn.steps, epoch=int(learn.place), stage=learn.stage.name, says=says, **worst))
 
 # %% ../../nbs/445_train.steps.ipynb #memory

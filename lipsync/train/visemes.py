@@ -124,7 +124,7 @@ def _measured(learn) -> tuple: # (metrics, score)
     counts = predictor_counts(learn.model, learn.dls.valid, learn.acc.device).to(learn.acc.device)
     if learn.acc.num_processes > 1: counts = learn.acc.reduce(counts, 'sum')
     if not counts.sum(): raise LipsyncError("no held-out frame has a known viseme",
-        "give the videos transcripts before preprocessing: visemes guessed from the sound have nothing to teach")
+        "give the videos transcripts before preprocessing: visemes guessed from the audio can't be used for training")
     now = figures(counts.cpu())
     return now, now['accuracy']
 
@@ -141,7 +141,7 @@ def fit_predictor(
     folder, out, keep = Path(folder), Path(folder)/'visemes.safetensors', Keep(Path(folder)/'visemes_last.pt')
     dls = Loaders(train_ds, val_ds, cfg.replace(batch_size=cfg.predictor_batch, balance=False, val_sequences=0), acc)
     learn = predictor_learner(dls, cfg, mcfg, acc, cbs=[keep], path=folder); learn.logger = lambda *a: None
-    if keep.resume() and acc.is_main_process: print(f"going on with the viseme predictor from epoch {learn.first_epoch+1}", flush=True)
+    if keep.resume() and acc.is_main_process: print(f"resuming the viseme predictor from epoch {learn.first_epoch+1}", flush=True)
     if acc.is_main_process: learn.add_cb(Journal(folder/'visemes_history.jsonl', _line))
     learn.fit(cfg.predictor_epochs, whole=True)
     if acc.is_main_process:
