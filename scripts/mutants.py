@@ -57,6 +57,18 @@ MUTANTS = {
     'the face that speaks is not asked for':    ('255_face.follow', "k = said[0]['face'] if sure else k", "k = k", ['255_face.follow']),
     'stored crop of the frame before':          ('270_data.preprocess', "warp(rgb, tr.to_mouth[i], cfg.mouth_size)", "warp(rgb, tr.to_mouth[max(i-1, 0)], cfg.mouth_size)", ['270_data.preprocess']),
     'sound shifted the other way':              ('270_data.preprocess', "shift_audio(audio, cfg.audio_sr, late)", "shift_audio(audio, cfg.audio_sr, -late)", ['270_data.preprocess']),
+    'face cut out turned the wrong way':        ('235_face.nets', "math.atan2(float(right[1]-left[1])", "-math.atan2(float(right[1]-left[1])", ['235_face.nets','240_face.landmarks']),
+    'face seen with red and blue exchanged':    ('235_face.nets', "maps, mesh, logit = self.mesh.see(img)", "maps, mesh, logit = self.mesh.see(img[...,::-1])", ['235_face.nets','240_face.landmarks']),
+    'face cut out too narrow':                  ('235_face.nets', "GROW = 1.5 ", "GROW = 1.45 ", ['235_face.nets','240_face.landmarks']),
+    'face looked for beside where it was':      ('235_face.nets', "size/2-c*self.x-s*self.y]", "size/2-c*self.x-s*self.y+1]", ['235_face.nets','240_face.landmarks']),
+    'face detector sees other brightness':      ('235_face.nets', "self.net.see(small, -1, 1)", "self.net.see(small, 0, 1)", ['235_face.nets']),
+    'face boxes not weighted by their scores':  ('235_face.nets', "w = score[order[same], None]", "w = np.ones((same.sum(),1))", ['235_face.nets']),
+    'face depth in another scale':              ('235_face.nets', "pts[:,2]*self.side]", "pts[:,2]*192]", ['235_face.nets']),
+    'face close-ups half a cell off':           ('235_face.nets', "T[:,None,:,2] - np.float32(.5)", "T[:,None,:,2]", ['235_face.nets']),
+    'face eyes exchanged':                      ('235_face.nets', "T[[0,1,2,1,2]]", "T[[0,2,1,2,1]]", ['235_face.nets']),
+    'face already followed gives way':          ('235_face.nets', "for _, a in new] + self.rois)]", "for _, a in new][::-1] + [])]", ['235_face.nets','240_face.landmarks']),
+    'face cut out by its box alone':            ('240_face.landmarks', "if found and not self._follows: found", "if False: found", ['240_face.landmarks']),
+    'far face cut out too narrow':              ('240_face.landmarks', "self._closeup(rgb, box, 2)", "self._closeup(rgb, box, 1.7)", ['240_face.landmarks']),
 }
 HARMLESS = {} # name: why a survivor is no fault
 

@@ -252,7 +252,7 @@ def make_lmd(
     frames:int=25, # Frames of a clip to measure
     acc=None,      # Accelerator for several processes, each of which must call this
 ) -> LMD|None:
-    "`LMD`, or None with a log line if mediapipe isn't installed"
-    here = importlib.util.find_spec('mediapipe') is not None
-    if not here: log.info("no val/lmd: it needs the package mediapipe (pip install 'lipsync-toolkit[data]')")
+    "`LMD`, or None with a log line if LiteRT isn't installed"
+    here = importlib.util.find_spec('ai_edge_litert') is not None
+    if not here: log.info("no val/lmd: it needs the package ai-edge-litert (pip install 'lipsync-toolkit[data]')")
     return LMD(frames) if everywhere(here, acc) else None
