@@ -1,8 +1,8 @@
-"""All speeds and memories of lipsync on this machine, each beside its reference in the same run: a line more in benchmarks/results/history.jsonl
+"""Measure speed and memory of all parts on this machine, each with a reference in the same run; appends a line to benchmarks/results/history.jsonl
 
-    make bench                                # = python scripts/bench_all.py: two to three minutes on a calm core
+    make bench                                # = python scripts/bench_all.py: two to three minutes on an idle core
     python scripts/bench_all.py --quick       # one minute: shorter clips, fewer rounds, no training of `base` widths
-    python scripts/bench_all.py --only dub    # some parts; a line is written only when all of them were measured
+    python scripts/bench_all.py --only dub    # some parts; a line is written only if all were measured
     python scripts/bench_all.py --show        # the newest line as a table
 
 Each part runs in a process of its own, on one core with one thread, so that its peak of memory is its own and figures of different machines can be compared. The peak is VmHWM of /proc, which starts anew with a program (`ru_maxrss`

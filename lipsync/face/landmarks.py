@@ -6,8 +6,8 @@
 __all__ = ['LIPS_OUTER', 'LIPS_INNER', 'RIGHT_EYE', 'LEFT_EYE', 'FACE_OVAL', 'OUTER_EYES', 'INNER_EYES', 'LIP_GAP', 'MOUTH_ENDS',
            'CHIN', 'NOSE_TIP', 'STABLE', 'TEMPLATE', 'TEMPLATE_SIZE', 'HALF', 'CLOSEUP', 'CLOSED', 'apply', 'invert',
            'compose', 'warp', 'similarity', 'face_transform', 'Face', 'Seen', 'Landmarker', 'FaceLandmarker',
-           'draw_landmarks', 'mouth_y', 'mouth_transform', 'cut_out', 'runs', 'smooth_transforms', 'mouth_opening',
-           'mouth_width', 'closed_share', 'closures']
+           'draw_landmarks', 'mouth_y', 'mouth_transform', 'runs', 'smooth_transforms', 'mouth_opening', 'mouth_width',
+           'closed_share', 'closures']
 
 # %% ../../nbs/240_face.landmarks.ipynb #imports
 import math
@@ -349,20 +349,6 @@ def mouth_transform(
     "[2,3] from the frame to the mouth crop, whose mouth stands 42 % from the top, to within half a JPEG block (16 pixels)"
     return np.asarray(face_M, np.float64) - [[0, 0, (face_size-mouth_size)//2], [0, 0, round((mouth_y-0.42*mouth_size)/16)*16]]
 
-# %% ../../nbs/240_face.landmarks.ipynb #crops-both
-def cut_out(
-    frame:np.ndarray,    # uint8 [H,W,3]
-    to_face:np.ndarray,  # [2,3], frame to face crop
-    to_mouth:np.ndarray, # [2,3], frame to mouth crop, from `mouth_transform`
-    face_size:int=512,   # Side of the face crop, pixels
-    mouth_size:int=256   # Side of the mouth crop, pixels
-) -> tuple:              # (face, mouth), uint8 [S,S,3]
-    "Both crops of a frame"
-    x, y = (round(float(v)) for v in (np.asarray(to_face)-to_mouth)[:,2])
-    if x < 0 or y < 0: return warp(frame, to_face, face_size), warp(frame, to_mouth, mouth_size)
-    canvas = warp(frame, to_face, (face_size, max(face_size, y+mouth_size)))
-    return canvas[:face_size], canvas[y:y+mouth_size, x:x+mouth_size]
-
 # %% ../../nbs/240_face.landmarks.ipynb #params
 def _params(
     M:np.ndarray,  # [n,2,3] similarities
@@ -420,7 +406,7 @@ def runs(
     present:Iterable # Truth for each frame
 ) -> list:
     "(start, stop) of each unbroken run of true values"
-    d = np.diff(np.concatenate([[0], np.asarray(list(present), bool).astype(int), [0]]))
+    d = np.diff(np.concatenate([[0], np.fromiter(present, bool).astype(int), [0]]))
     return list(zip(np.flatnonzero(d == 1).tolist(), np.flatnonzero(d == -1).tolist()))
 
 # %% ../../nbs/240_face.landmarks.ipynb #smooth-transforms
