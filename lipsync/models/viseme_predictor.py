@@ -109,7 +109,7 @@ CLOSED = 0 # Viseme of p, b and m: closed lips
 
 def predictor_loss(
     scores:torch.Tensor,  # From `VisemePredictor`: [B,T,21]
-    visemes:torch.Tensor, # [B,T], 0-20, -1 where not known
+    visemes:torch.Tensor, # [B,T], 0-20, -1 if unknown
     closed:float=1.5,     # Weight of frames with closed lips; others have 1
     smoothing:float=.1,   # Label smoothing
 ) -> torch.Tensor:
