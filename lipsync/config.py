@@ -195,7 +195,7 @@ def _sha256(f):
 # %% ../nbs/100_config.ipynb #prov
 @functools.lru_cache
 def versions(
-    names:tuple=('torch','torchvision','fastai','numpy','opencv-contrib-python','mediapipe','av','pyarrow','librosa','pocketsphinx'),
+    names:tuple=('torch','torchvision','fastai','numpy','opencv-contrib-python','ai-edge-litert','av','pyarrow','librosa','pocketsphinx'),
 ) -> dict:
     "Versions of the installed libraries that affect a result"
     out = {}

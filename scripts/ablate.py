@@ -1,11 +1,11 @@
-"""What each switch of the generator is worth: the same data, the same steps, one switch at a time
+"""Ablation of the generator's optional parts: the same data and steps, one option at a time
 
     python scripts/ablate.py --data_dir PROCESSED --out out/ablation             # all variants -> out/ablation/ablation.json
-    python scripts/ablate.py --data_dir PROCESSED --out out/ablation --only plus # some of them; those done already stay
-    python scripts/ablate.py --data_dir PROCESSED --leak                         # how much what may be seen of a frame tells of its mouth
+    python scripts/ablate.py --data_dir PROCESSED --out out/ablation --only plus # some of them; finished ones are kept
+    python scripts/ablate.py --data_dir PROCESSED --leak                         # how much the visible pixels reveal about the mouth
 
-PROCESSED is a folder of `lipsync preprocess --auto_split`: trained on train/, measured on val/ (sentences never trained on).
-The networks are `tiny` ones for mouths of 64 or 96 pixels (--size); every variant gets the same seed, clips, order and number of steps.
+PROCESSED is a folder of `lipsync preprocess --auto_split`: trained on train/, measured on val/ (held-out sentences).
+The networks are `tiny`, for mouths of 64 or 96 pixels (--size); every variant gets the same seed, clips, order and number of steps.
 """
 import argparse, sys, time
 from pathlib import Path
@@ -55,12 +55,12 @@ def lips_of(x):
     return x[..., s//4:s*2//3, s*23//100:s*77//100]
 
 def detail(x):
-    "Mean size of the finest band of the lips"
+    "Mean magnitude of the finest band of the lips"
     return float(laplacian_pyramid(x.flatten(0,1))[0].abs().mean())
 
 @torch.no_grad()
 def measure(model, expert, clips, predictor) -> dict:
-    "Figures on held-out clips: with true visemes, with predicted ones, with none, and with the surroundings of another clip"
+    "Metrics on held-out clips: with true visemes, with predicted ones, with none, and with the surroundings of another clip"
     out = {}
     for b in DataLoader(clips, 4, collate_fn=default_collate):
         real = b['mouths']
@@ -70,12 +70,12 @@ def measure(model, expert, clips, predictor) -> dict:
             row = dict(l1=float((fake-real).abs().mean()), l1_lips=float(lips_of(fake-real).abs().mean()), psnr_lips=psnr(lips_of(fake), lips_of(real)), detail=detail(lips_of(fake))/detail(lips_of(real)),
                 in_sync=sync_accuracy(expert, fake, b['mels'], 7), l1_border=float((fake-real)[..., :4, :].abs().mean()+(fake-real)[..., :4].abs().mean()+(fake-real)[..., -4:].abs().mean())/3)
             for n,x in row.items(): out.setdefault(k, {}).setdefault(n, []).append(x)
-        fake = generate(model, b | dict(mouths=real.roll(1, 0))).clamp(-1, 1) # Does the mouth follow the sound, or what it sees?
+        fake = generate(model, b | dict(mouths=real.roll(1, 0))).clamp(-1, 1) # does the mouth follow the audio, or the surroundings?
         out.setdefault('other frames', {}).setdefault('in_sync', []).append(sync_accuracy(expert, fake, b['mels'], 7))
     return {k: {n: float(np.nanmean(x)) for n,x in d.items()} for k,d in out.items()}
 
 def leakage(data_dir, person=None) -> dict:
-    "Share of the mouth opening's variance on held-out clips that a linear regression reads off the visible pixels"
+    "Fraction of the mouth opening's variance on held-out clips that a linear regression explains from the visible pixels"
     from sklearn.decomposition import PCA
     from sklearn.linear_model import Ridge
     from sklearn.pipeline import make_pipeline
@@ -120,12 +120,12 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('--data_dir', type=Path, required=True, help="processed folder with train/ and val/")
     ap.add_argument('--out', type=Path, default=Path('out/ablation'), help="runs and ablation.json")
-    ap.add_argument('--only', nargs='*', choices=[*VARIANTS], help="these variants; all if not given")
+    ap.add_argument('--only', nargs='*', choices=[*VARIANTS], help="variants to run; default: all")
     ap.add_argument('--prepare', action='store_true', help="only train the sync expert and the viseme predictor")
-    ap.add_argument('--leak', action='store_true', help="only measure what the visible pixels tell")
-    ap.add_argument('--person', help="of this person alone, with --leak")
+    ap.add_argument('--leak', action='store_true', help="only measure how much the visible pixels reveal")
+    ap.add_argument('--person', help="with --leak: only this person")
     ap.add_argument('--size', type=int, default=96, choices=[*SIZES], help="side of the mouths, pixels")
-    ap.add_argument('--epochs', type=int, default=6, help="of each variant; half of them coarse, a quarter sync, a quarter adversarial")
+    ap.add_argument('--epochs', type=int, default=6, help="epochs per variant; half coarse, a quarter sync, a quarter adversarial")
     ap.add_argument('--stride', type=int, default=32, help="frames between the starts of training clips")
     ap.add_argument('--seed', type=int, default=0)
     a = ap.parse_args()

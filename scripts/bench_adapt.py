@@ -1,10 +1,10 @@
-"""What does `lipsync adapt` gain on people? Results in benchmarks/results/adapt.json and nbs/images/adapt.jpg
+"""Measure the gain of `lipsync adapt` on people. Results in benchmarks/results/adapt.json and nbs/images/adapt.jpg
 
     python scripts/bench_adapt.py                                       # s3 and s4 of ../shared/data/grid, eight minutes each
     python scripts/bench_adapt.py --people DIR DIR ... --minutes 8      # your own: a folder of videos for each person
-    python scripts/bench_adapt.py --keep out/adapt                      # runs that were stopped go on there
+    python scripts/bench_adapt.py --keep out/adapt                      # resume interrupted runs there
 
-The last 15 % of each person's footage are neither trained on nor in the bank by which they are judged.
+The last 15 % of each person's footage are neither trained on nor in the bank of the evaluation.
 """
 import argparse, os, sys
 from pathlib import Path

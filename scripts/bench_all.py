@@ -1,8 +1,8 @@
-"""All speeds and memories of lipsync on this machine, each beside its reference in the same run: a line more in benchmarks/results/history.jsonl
+"""Measure speed and memory of all parts on this machine, each with a reference in the same run; appends a line to benchmarks/results/history.jsonl
 
-    make bench                                # = python scripts/bench_all.py: two to three minutes on a calm core
+    make bench                                # = python scripts/bench_all.py: two to three minutes on an idle core
     python scripts/bench_all.py --quick       # one minute: shorter clips, fewer rounds, no training of `base` widths
-    python scripts/bench_all.py --only dub    # some parts; a line is written only when all of them were measured
+    python scripts/bench_all.py --only dub    # some parts; a line is written only if all were measured
     python scripts/bench_all.py --show        # the newest line as a table
 
 Each part runs in a process of its own, on one core with one thread, so that its peak of memory is its own and figures of different machines can be compared. The peak is VmHWM of /proc, which starts anew with a program (`ru_maxrss`
@@ -179,7 +179,7 @@ def people(tmp, quick):
         follows=round(mean('free', 'follows'), 3), reference_follows=round(mean('nearest', 'follows'), 3))]
 
 def nothing(tmp, quick):
-    import torch, mediapipe, lipsync.dub.dub # what every dub has in memory before it begins
+    import torch, ai_edge_litert.interpreter, lipsync.dub.dub # what every dub has in memory before it begins
     return []
 
 PARTS = dict(imports=nothing, preprocess=preprocess, loader=loader, model=model, train=train, dub=dub, people=people)
@@ -219,7 +219,7 @@ def line(quick, only=None) -> dict:
         m = measure(name, quick); print(f"{name}: {m['seconds']} s", file=sys.stderr, flush=True)
         out['rows'] += [dict(part=name, **r) for r in m['rows']]
         if name == 'imports': imports = m['peak_mb']
-        elif 'imports' in (only or PARTS): out['rows'].append(dict(part='memory', **faster(MEMORY[name], m['peak_mb'], 'MB at most', 'a program that only imports torch and mediapipe', imports, False)))
+        elif 'imports' in (only or PARTS): out['rows'].append(dict(part='memory', **faster(MEMORY[name], m['peak_mb'], 'MB at most', 'a program that only imports torch and LiteRT', imports, False)))
     return provenance() | dict(commit=git('rev-parse', '--short', 'HEAD'), changed=bool(git('status', '--porcelain', '--untracked-files=no', '--', 'lipsync')), quick=quick, machine=where, seconds=round(time.time()-start)) | out
 
 def read(path=HISTORY) -> list:

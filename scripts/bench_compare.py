@@ -1,16 +1,16 @@
-"""Side by side: the first frame copied, the nearest viseme pasted, `base` and `plus`, on sentences that training never heard, and the training-free generator on people whom nobody trained for; results in benchmarks/results/{compare,people}.json
+"""Compare baselines (first frame, nearest viseme), `base` and `plus` on held-out sentences, and the training-free generator on people outside the training; results in benchmarks/results/{compare,people}.json
 
-    python scripts/bench_compare.py embedded --work DIR     # makes the corpus, trains `base` and `plus` (tiny widths, the demo's schedule), dubs and scores: all from nothing
+    python scripts/bench_compare.py embedded --work DIR     # makes the corpus, trains `base` and `plus` (tiny widths, the demo's schedule), dubs and scores
     python scripts/bench_compare.py clips --name s1 --train PROCESSED/train --videos GRID/s1 --base RUN/best_model_full.pt --plus RUN2/best_model_full.pt --work DIR
     python scripts/bench_compare.py people --grid ../shared/data/grid --address ../shared/data/address --folds FIT --work DIR   # any face: eight speakers, an address, two portraits
-    python scripts/bench_compare.py unheard --grid ../shared/data/grid --work DIR   # the training-free generator with ten sentences of s1 that the lip networks never heard, on ten faces and on s1's
-    python scripts/bench_compare.py people ... --adapted DIR --base CKPT --plus CKPT  # more columns: what `lipsync adapt` learns from a minute of each speaker's other sentences (kept in DIR), checkpoints
+    python scripts/bench_compare.py unheard --grid ../shared/data/grid --work DIR   # the training-free generator with ten held-out sentences of s1, on ten faces and on s1's
+    python scripts/bench_compare.py people ... --adapted DIR --base CKPT --plus CKPT  # more columns: `lipsync adapt` with a minute of each speaker's other sentences (kept in DIR), checkpoints
 
-`people`: two sentences of each speaker, one said by the person and one by a stranger, dubbed into a clip of three seconds; what the generators get to see of a person is that clip. --folds is the --work of scripts/fit_lips.py:
-the voice of a GRID speaker is heard by lip networks that never met it, a sentence of s1 by those shipped, which never met that sentence. Each kind is made by a process of its own on one core.
-`clips`: the videos of one person, less those that have a processed file in --train; the two checkpoints are those of scripts/learn.py, both taught by one expert.
-Each clip is dubbed twice by each: with its own words, where every pixel of the truth is known; and with those of another held-out clip of the person, whose video shows how the lips should move.
-All go through the same `dub_video` and the same `lipsync evaluate`. Kept in DIR: the dubs, scores.json and report.html of each, a sheet of mouths. Run again, it goes on where it was. Definitions: nbs/630_evaluate.baselines.ipynb
+`people`: two sentences per speaker, one by the person and one by another, dubbed onto a clip of three seconds; the generators only get that clip of a person. --folds is the --work of scripts/fit_lips.py:
+the voice of a GRID speaker is processed by lip networks that were not trained on it, a sentence of s1 by the shipped ones, which were not trained on that sentence. Each kind runs in its own process on one core.
+`clips`: the videos of one person, except those with a processed file in --train; the two checkpoints are those of scripts/learn.py, both trained with one expert.
+Each clip is dubbed twice by each: with its own words, where every pixel of the truth is known; and with those of another held-out clip of the person, whose video shows the right lip movement.
+All use the same `dub_video` and `lipsync evaluate`. DIR keeps the dubs, scores.json and report.html of each, and a sheet of mouths. The same command resumes an interrupted run. Definitions: nbs/630_evaluate.baselines.ipynb
 """
 import argparse, os, re, shutil, sys, time
 from concurrent.futures import ProcessPoolExecutor
@@ -320,7 +320,7 @@ def main():
     p.add_argument('--grid', type=Path, help='people: <person>/<video>'); p.add_argument('--address', type=Path, help='people: <person>/<video>.mp4 and .txt'); p.add_argument('--folds', type=Path, help='people: the --work of scripts/fit_lips.py'); p.add_argument('--adapted', type=Path, help='people: a folder in which what `lipsync adapt` learns of each speaker is kept'); p.add_argument('--minutes', type=float, default=0., help='people: of training of each adapted speaker')
     p.add_argument('--only', nargs='+', choices=['truth','undubbed',*MADE], help='people: these kinds now, the others when it is run again')
     p.add_argument('--epochs', type=int, help='embedded: of training'); p.add_argument('--workers', type=int, default=os.cpu_count(), help='embedded: processes'); p.add_argument('--threads', type=int, default=1, help='of torch')
-    p.add_argument('--judge', help="a sync expert that none of them met; the package's own if not given"); p.add_argument('--out', type=Path); p.add_argument('--pictures', type=Path, default=ROOT/'nbs'/'images')
+    p.add_argument('--judge', help="independent sync expert; default: the package's judge"); p.add_argument('--out', type=Path); p.add_argument('--pictures', type=Path, default=ROOT/'nbs'/'images')
     a = p.parse_args(); a.out = a.out or ROOT/'benchmarks'/'results'/dict(people='people.json', unheard='unheard.json').get(a.what, 'compare.json')
     cv2.setNumThreads(1); torch.set_num_threads(a.threads); start, name = time.time(), a.name if a.what == 'clips' else 'embedded'
     a.work.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,12 @@
-"""Another's words: the face of clip A, the sound of clip B, on pairs of GRID clips; results in benchmarks/results/cross.json
+"""Cross-driving: the face of clip A with the audio of clip B, on pairs of GRID clips; results in benchmarks/results/cross.json
 
     python scripts/bench_cross.py --checkpoint RUN/best_model_full.pt --judge JUDGE/sync.safetensors --met s1 --heard PROCESSED/train
-    python scripts/bench_cross.py ... --dubs DIR         # keep the dubs, and measure those that are there already once more
-    python scripts/bench_cross.py ... --pictures DIR     # a sheet of each pair to look at: A, the dub, B
-    python scripts/bench_cross.py ... --noise 20 10 5    # instead: two pairs of each kind once more (those with most b and p), B's sound in pink noise of these levels (dB below the speech); the rest of the results stays
+    python scripts/bench_cross.py ... --dubs DIR         # keep the dubs, and measure existing ones again
+    python scripts/bench_cross.py ... --pictures DIR     # a contact sheet of each pair: A, the dub, B
+    python scripts/bench_cross.py ... --noise 20 10 5    # instead: two pairs of each kind again (those with most b and p), B's audio with pink noise of these levels (dB below the speech); keeps the other results
 
-Of a `--met` speaker the clips that training heard (processed files in `--heard`) are left out. Four kinds of pairs are kept apart: face and voice that the generator has met or not. What is said is known of every clip: from
-the text beside it, else from its GRID name. The dubs are made one after the other in one process of its own, whose memory is measured; then each is judged as a file. Definitions: nbs/reports/cross_driving.ipynb.
+Training clips of a `--met` speaker (processed files in `--heard`) are left out. There are four kinds of pairs: face and voice that the generator was trained on or not. The transcript of every clip is known: from
+the text beside it, else from its GRID name. One separate process makes the dubs one after the other, and its memory is measured; then each is evaluated as a file. Definitions: nbs/reports/cross_driving.ipynb.
 """
 import argparse, math, multiprocessing, os, random, resource, sys, tempfile, time
 from collections import defaultdict

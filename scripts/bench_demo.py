@@ -1,7 +1,7 @@
-"""What `lipsync demo` gives on this machine, for the page on the demo: its figures in benchmarks/results/demo.json; of its first sentence the dub beside source and truth, and the mouth openings, in nbs/images
+"""Run `lipsync demo` for its documentation page: writes its results to benchmarks/results/demo.json, and the comparison and mouth openings of the first sentence to nbs/images
 
     python scripts/bench_demo.py               # 10 to 20 minutes on two cores
-    python scripts/bench_demo.py --keep        # out/demo is there already: only its figures and pictures
+    python scripts/bench_demo.py --keep        # out/demo exists already: only write results and images
 """
 import argparse, os, sys
 from pathlib import Path

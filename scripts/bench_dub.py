@@ -1,4 +1,4 @@
-"""What an hour costs: a synthetic hour of a talking portrait with flashes and beeps, dubbed by the whole pipeline, against its first minute.
+"""Cost of an hour: dub a synthetic hour of a talking portrait with flashes and beeps, and compare with its first minute.
 
     python scripts/bench_dub.py                       # 60 minutes at 160x160 by the training-free generator; takes about half an hour of one core
     python scripts/bench_dub.py --generator tiny      # by an untrained network of the preset `tiny`

@@ -1,4 +1,4 @@
-"""Speed of the generator: what each step of `lipsync.models.fast` saves, and Wav2Lip's network beside it. Run by `bench.py`
+"""Speed of the generator: the gain of each step of `lipsync.models.fast`, compared with Wav2Lip's network. Run by `bench.py`
 
     python scripts/bench.py model                    # preset base, T=25, on two cores; with a GPU also its figures
     python scripts/bench.py model --run RUN_FOLDER --data PROCESSED   # and the quality on a trained generator's validation clips

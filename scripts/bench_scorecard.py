@@ -1,4 +1,4 @@
-"""The scorecard's controls on real clips: what each measure makes of the truth, of moved, exchanged and frozen lips, and of damaged pictures; results in benchmarks/results/scorecard.json
+"""The scorecard's controls on real clips: every measure on the truth, on shifted, exchanged and frozen lips, and on damaged images; results in benchmarks/results/scorecard.json
 
     python scripts/bench_scorecard.py --heard PROCESSED/train    # who judges (lipsync's own if not given); clips that it was trained on are left out
     python scripts/bench_scorecard.py --judge sync.safetensors --clips 12 --pictures 4    # clips a group for the sync controls, and clips for the pictures' controls

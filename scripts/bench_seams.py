@@ -1,4 +1,4 @@
-"""How well do mouths sit in the face? Composed and plainly pasted, on real clips, as a multiple of what the source has itself; results in benchmarks/results/seams.json
+"""Measure compositing on real clips, relative to the source, compared with simple pasting; results in benchmarks/results/seams.json
 
     python scripts/bench_seams.py                                   # stand-ins: the true mouths of another second, also from 96 and from 64 pixels
     python scripts/bench_seams.py --checkpoint RUN --pairs A.mpg+B.mpg ... # and what a generator makes of the face of A and the sound of B, with the mouths that should be shut

@@ -1,4 +1,4 @@
-"""What OpenMP's waiting threads cost a training step, on a quiet machine and beside other work. Results in benchmarks/results/spin.json
+"""Cost of OpenMP's spinning threads for a training step, on an idle and on a busy machine. Results in benchmarks/results/spin.json
 
     python scripts/bench_spin.py             # settings in turn, each quiet and beside three busy loops, three rounds
     python scripts/bench_spin.py --rounds 1

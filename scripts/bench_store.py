@@ -1,4 +1,4 @@
-"""What it is worth to store a face in every fifth row only, and the digest in the footer; results in benchmarks/results/store.json
+"""Measure the gain of storing a face in every fifth row only, and of the digest in the footer; results in benchmarks/results/store.json
 
     python scripts/bench_store.py                                         # clips of the embedded corpus
     python scripts/bench_store.py --clips ../shared/data/grid/s2/*.mpg    # and these

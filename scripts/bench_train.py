@@ -1,18 +1,18 @@
-"""Speed of training: a full adversarial cycle (`n_critic` steps of the critic, one of the generator), and what each optimisation brings
+"""Speed of training: a full adversarial cycle (`n_critic` steps of the critic, one of the generator), with the effect of each optimisation
 
     python scripts/bench_train.py --device cuda                       # preset base, T = 75 and 25, one GPU -> benchmarks/results/train.json
     python scripts/bench_train.py --device cuda --data_dir PROCESSED  # and whether the loader keeps up with the step
     python scripts/bench_train.py --device cuda --gpus 8              # eight GPUs of one machine, by `accelerate launch`
     python scripts/bench_train.py --device cpu                        # no GPU: base's widths on mouths of 128 pixels, T = 5
 
-A sample is a clip that a batch holds. A cycle takes `n_critic` batches: on each of them the critic steps (true clips, generated ones and the gradient penalty, which is always
-float32), on the last the generator too, with all its terms: L1, VGG16, sync expert, critic, visemes. All weights are random, as speed does not ask what is drawn. Every
-measurement is a process of its own, so that its peak of memory is its own, and so that a lack of memory or a compiler's failure is a row of the table and not the end of the run.
-`warm_up_s` holds the compilation, which later rows take from inductor's cache in part.
+A sample is a clip of a batch. A cycle takes `n_critic` batches: on each of them the critic makes a step (true clips, generated ones and the gradient penalty, which is always
+float32), on the last the generator too, with all its losses: L1, VGG16, sync expert, critic, visemes. All weights are random, which doesn't affect speed. Every
+measurement runs in its own process, so its peak memory is its own, and an out-of-memory error or compiler failure is a row of the table and doesn't end the run.
+`warm_up_s` includes the compilation, which later rows take partly from inductor's cache.
 
-The share of the peak is that of the bf16 peak which this very machine reaches in one large matrix product. On a CPU the time is CPU time on one thread, which other programs disturb
-little, and of the critic's own steps in a cycle only one is timed; the others are alike.
-To be beaten: 1.36 samples a second on eight H100 (T=75, an effective batch of 8): what the layout that this project follows was trained at.
+The fraction of the peak is relative to the bf16 peak of this machine in one large matrix product. On a CPU the time is CPU time on one thread, which other programs disturb
+little, and only one of the critic's own steps in a cycle is timed; the others are alike.
+For comparison: the reference design was trained at 1.36 samples a second on eight H100 (T=75, an effective batch of 8).
 """
 import argparse, contextlib, json, os, resource, signal, subprocess, sys, time
 from pathlib import Path
@@ -307,19 +307,19 @@ def arguments(argv=None):
     cuda = torch.cuda.is_available()
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('--device', choices=['cuda','cpu'], default='cuda' if cuda else 'cpu')
-    ap.add_argument('--gpus', type=int, default=1, help="processes, one a GPU, of this machine")
-    ap.add_argument('--preset', default='base', help="of the networks and the training")
-    ap.add_argument('--small', action=argparse.BooleanOptionalAction, help="base's widths on mouths of 128 pixels, T=5; so on a CPU, unless --no-small")
-    ap.add_argument('--seq_length', type=int, nargs='+', help="frames of a clip; 75 and 25 if not given")
-    ap.add_argument('--batch_size', type=int, default=1, help="clips of a batch, each process; some cases multiply it")
-    ap.add_argument('--n_critic', type=int, default=5, help="critic steps to one of the generator")
+    ap.add_argument('--gpus', type=int, default=1, help="processes on this machine, one per GPU")
+    ap.add_argument('--preset', default='base', help="preset of the networks and the training")
+    ap.add_argument('--small', action=argparse.BooleanOptionalAction, help="base's widths on mouths of 128 pixels, T=5; default on a CPU")
+    ap.add_argument('--seq_length', type=int, nargs='+', help="frames per clip; default: 75 and 25")
+    ap.add_argument('--batch_size', type=int, default=1, help="clips per batch, per process; some cases multiply it")
+    ap.add_argument('--n_critic', type=int, default=5, help="critic steps per generator step")
     ap.add_argument('--perceptual', choices=['vgg16','laplacian'], default='vgg16', help="the perceptual loss; VGG16 has random weights here")
-    ap.add_argument('--data_dir', type=Path, help="processed folder: is the loader fast enough?")
-    ap.add_argument('--loader_s', type=float, default=20, help="seconds that the loader is watched")
-    ap.add_argument('--only', nargs='*', help="these cases; all if not given")
-    ap.add_argument('--rounds', type=int, help="cycles that are timed, of which the best counts")
-    ap.add_argument('--timed', type=int, help="steps of each cycle that are timed, 2 or more: the last ones")
-    ap.add_argument('--warmup', type=int, help="pairs of steps before (one of the critic alone, one with the generator)")
+    ap.add_argument('--data_dir', type=Path, help="processed folder, to measure the loader")
+    ap.add_argument('--loader_s', type=float, default=20, help="seconds to measure the loader")
+    ap.add_argument('--only', nargs='*', help="cases to run; default: all")
+    ap.add_argument('--rounds', type=int, help="timed cycles, of which the best is used")
+    ap.add_argument('--timed', type=int, help="timed steps per cycle, 2 or more: the last ones")
+    ap.add_argument('--warmup', type=int, help="warm-up pairs of steps (one of the critic alone, one with the generator)")
     ap.add_argument('--threads', type=int, help="of each process")
     ap.add_argument('--out', type=Path, default=ROOT/'benchmarks'/'results'/'train.json')
     a = ap.parse_args(argv)

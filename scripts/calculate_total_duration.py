@@ -1,4 +1,4 @@
-"""python scripts/calculate_total_duration.py --data_dir DIR: hours of video, per person and in all"""
+"""python scripts/calculate_total_duration.py --data_dir DIR: hours of video, per person and in total"""
 import sys
 from lipsync.cli import run
 

@@ -1,4 +1,4 @@
-"""python scripts/check_person_completion.py --source_dir DIR --processed_dir DIR: complete, partial, not started"""
+"""python scripts/check_person_completion.py --source_dir DIR --processed_dir DIR: which people are complete, partial, not started"""
 import sys
 from lipsync.cli import run
 

@@ -1,11 +1,11 @@
-"""The docs site without Quarto: every notebook rendered by nbconvert, every link and picture looked up, every page opened in a browser that nobody sees
+"""Build and check the docs site without Quarto: render every notebook with nbconvert, check every link and image, open every page in a headless browser
 
-    python scripts/check_site.py              # = make site: _site/, its pages opened in headless Chromium, pictures of some in _site/.shots/
+    python scripts/check_site.py              # = make site: writes _site/, opens its pages in headless Chromium, saves screenshots of some in _site/.shots/
     python scripts/check_site.py --no-browser # without the browser
-    python scripts/check_site.py --only tutorials/dub_a_video index # some pages (links to the others are looked up in their notebooks)
+    python scripts/check_site.py --only tutorials/dub_a_video index # some pages (links to others are checked in their notebooks)
 
-`make docs` builds the published site with Quarto; this one is plainer, needs nothing but what `make env` installs and a Chromium, and finds the same mistakes. Exit code 1: a page, link or picture is missing, a page is wider than
-a laptop's or a telephone's window, or the browser complains. Links that lead to other sites are listed in _site/external.txt and not fetched.
+`make docs` builds the published site with Quarto; this one is simpler, needs only the packages of `make env` and Chromium, and finds the same errors. Exit code 1: a page, link or image is missing, a page is wider than
+a laptop's or a phone's window, or the browser reports an error. External links are listed in _site/external.txt and not fetched.
 """
 import argparse, contextlib, html, io, json, os, re, shutil, sys, tempfile, urllib.parse, warnings
 from collections import Counter
@@ -60,7 +60,7 @@ def slug(text:str) -> str:
     return re.sub(r'^[^a-z]+', '', re.sub(r'\s+', '-', re.sub(r'[^\w\s.-]', '', html.unescape(re.sub(r'<[^>]+>', '', text)).strip().lower()))) or 'section'
 
 def directives(cell) -> tuple:
-    "(the cell without its Quarto lines, {name: value})"
+    "(the cell without its Quarto directives, {name: value})"
     opts, lines = {}, []
     for l in ''.join(cell['source']).splitlines(True):
         if m := re.match(r'#\s*\|\s*([\w-]+):?\s*(.*)', l): opts[m[1]] = m[2].strip()
@@ -68,10 +68,10 @@ def directives(cell) -> tuple:
     return ''.join(lines).strip('\n'), opts
 
 def prepared(nb:dict) -> dict:
-    "What Quarto would do with the cells' directives, done to the notebook"
+    "Apply the cells' Quarto directives to the notebook"
     out = []
     for c in nb['cells']:
-        if c['cell_type'] == 'raw' and (src := ''.join(c['source'])).startswith('---'): # nbdev has made the title its front matter
+        if c['cell_type'] == 'raw' and (src := ''.join(c['source'])).startswith('---'): # nbdev has moved the title into the front matter
             front = yaml.safe_load(src.strip().strip('-')) or {}
             c = dict(c, cell_type='markdown', source=f"# {front.get('title', '')}\n\n"+(f"> {front['description']}" if front.get('description') else ''))
         if c['cell_type'] == 'code':
@@ -87,18 +87,18 @@ def prepared(nb:dict) -> dict:
     return dict(nb, cells=out)
 
 def body(nb:dict) -> str:
-    "A notebook as HTML, without a page around it"
+    "A notebook as an HTML fragment"
     import nbformat
     text, _ = HTMLExporter(Config(), template_name='basic').from_notebook_node(nbformat.reads(json.dumps(prepared(nb)), as_version=4))
     return text
 
 def find_templates():
-    "Tell nbconvert where its templates are, wherever it is installed, e.g. below a thin .venv"
+    "Set nbconvert's template path, also for a thin .venv"
     own = next(Path(f.locate()).resolve() for f in metadata.files('nbconvert') if f.match('nbconvert/templates/base/null.j2'))
     os.environ['JUPYTER_PATH'] = os.pathsep.join([str(own.parents[3]), *filter(None, [os.environ.get('JUPYTER_PATH')])])
 
 def finished(text:str) -> str:
-    "Anchors as pandoc names them, links to pages instead of notebooks, tables that scroll by themselves"
+    "Use pandoc's anchors, link to pages instead of notebooks, make tables scrollable"
     seen = Counter()
     def anchor(m):
         s = slug(m[2]); seen[s] += 1
@@ -138,7 +138,7 @@ def build(out:Path, only=None) -> tuple:
 # -- Links
 
 class Links(HTMLParser):
-    "What a page refers to, and what can be referred to in it"
+    "The links of a page, and its anchors"
     def __init__(self, text): super().__init__(); self.to, self.ids = [], set(); self.feed(text)
     def handle_starttag(self, tag, attrs):
         a = dict(attrs)
@@ -147,7 +147,7 @@ class Links(HTMLParser):
         self.to += [a[k] for k in ('href','src','poster') if a.get(k)]
 
 def check_links(out:Path, stems:list) -> tuple:
-    "(what leads nowhere, {address elsewhere: pages})"
+    "(broken links, {external address: pages})"
     pages, bad, away = {s: Links((out/f'{s}.html').read_text()) for s in stems}, [], {}
     for s, p in pages.items():
         for to in p.to:
@@ -161,19 +161,19 @@ def check_links(out:Path, stems:list) -> tuple:
     return bad, away
 
 def check_readme() -> list:
-    "Links and pictures of README.md, which is read from the top folder"
+    "Check links and images of README.md, relative to the top folder"
     found = re.findall(r'\]\(([^)#\s]+)', (ROOT/'README.md').read_text())
     return [f"README.md: {l} leads nowhere" for l in dict.fromkeys(found) if '://' not in l and not (ROOT/l).exists()]
 
 # -- The browser
 
 def chromium() -> dict:
-    "Arguments that start a Chromium: the system's where there is one, else playwright's own"
+    "Arguments to start Chromium: the system's if installed, else playwright's"
     exe = next((p for n in ('chromium','chromium-browser','google-chrome') if (p := shutil.which(n))), None)
     return dict(args=['--no-sandbox'], **(dict(executable_path=exe) if exe else {}))
 
 def open_page(tab, url, name) -> list:
-    "What is wrong with an opened page in one window"
+    "The errors of an opened page in one window size"
     said = []
     note = lambda m: said.append(m.text[:160]) if m.type=='error' else None
     broke = lambda e: said.append(str(e)[:160])
@@ -185,7 +185,7 @@ def open_page(tab, url, name) -> list:
     return [f"{name}: {s}" for s in said] + ([f"{name}: {wide} pixels wide in a window of {window}"] if wide > window else []) + [f"{name}: picture not shown: {b}" for b in blind]
 
 def browse(out:Path, stems:list) -> list:
-    "Every page in every window; pictures of some"
+    "Check every page in every window size; save screenshots of some"
     from playwright.sync_api import sync_playwright
     bad, shots = [], out/'.shots'; shots.mkdir(exist_ok=True)
     with sync_playwright() as p:

@@ -1,4 +1,4 @@
-"""python scripts/check_struct.py --data_dir DIR: look a corpus over before the long work"""
+"""python scripts/check_struct.py --data_dir DIR: check a corpus before preprocessing"""
 import sys
 from lipsync.cli import run
 

@@ -1,4 +1,4 @@
-"""python scripts/find_missing_videos.py --source_dir DIR --processed_dir DIR: videos without a processed file"""
+"""python scripts/find_missing_videos.py --source_dir DIR --processed_dir DIR: list videos without a processed file"""
 import sys
 from lipsync.cli import run
 

@@ -1,10 +1,10 @@
-"""What lips do when people speak, fitted: the networks, ranges and basis in lipsync/weights/lips.safetensors, with their card
+"""Fit the lip model: the networks, ranges and basis in lipsync/weights/lips.safetensors, with their card
 
     python scripts/fit_lips.py --grid ../shared/data/grid --more ../shared/data/grid_s1_more --address ../shared/data/address --work DIR   # as shipped
-    python scripts/fit_lips.py --grid CLIPS --work DIR --out DIR    # CLIPS/<person>/<video> with words beside them, or named as GRID's are
+    python scripts/fit_lips.py --grid CLIPS --work DIR --out DIR    # CLIPS/<person>/<video> with transcripts beside them, or with GRID's file names
 
-Can be stopped and started again: landmarks and phones of each clip stay in --work. Every speaker is predicted once by networks that never met him (three folds, kept as --work/fold<k>.safetensors);
-every tenth sentence of speaker s1 is never trained on; --address is only a test. Results also go to benchmarks/results/lips.json.
+Can be stopped and resumed: landmarks and phones of each clip are kept in --work. Every speaker is predicted once by networks that were not trained on them (three folds, in --work/fold<k>.safetensors);
+every tenth sentence of speaker s1 is held out; --address is only for testing. Results are written to benchmarks/results/lips.json.
 """
 import argparse, json, os, sys, time
 from concurrent.futures import ProcessPoolExecutor
@@ -29,11 +29,11 @@ from lipsync.face.scene import KEPT
 from lipsync.dub.lips import AHEAD, APERTURE, AT, BEHIND, LipModel, MEASURES, hear, lip_measures, lip_range, shut_at, speech_steps
 from lipsync.media import MediaError, read_audio, read_frames
 
-FOLDS = (('s2','s5','s30'), ('s3','s31','s22'), ('s4','s34')) # GRID speakers that are left out together; s1 is in every fold
+FOLDS = (('s2','s5','s30'), ('s3','s31','s22'), ('s4','s34')) # GRID speakers held out together; s1 is in every fold
 GRID = "GRID corpus: M. Cooke, J. Barker, S. Cunningham, X. Shao, “An audio-visual corpus for speech perception and automatic speech recognition”, JASA 120 (2006), https://doi.org/10.1121/1.2229005, CC BY 4.0"
 
 def gather(f:Path, out:Path):
-    "Landmarks and phones of a clip, kept in a file"
+    "Landmarks and phones of a clip, cached in a file"
     if out.exists(): return
     cv2.setNumThreads(1); marks, times = [], []
     try: audio = read_audio(f, 16000)
@@ -46,12 +46,12 @@ def gather(f:Path, out:Path):
         np.savez(w, lms=np.array(marks, np.float32), times=np.array(times), audio=audio.astype(np.float32), phones=np.array([(p.start, p.end) for p in al.phones], float), labels=np.array([p.label for p in al.phones]), aligner=al.aligner, phoneset=al.phoneset)
 
 def upright(lms:np.ndarray) -> np.ndarray: # [n,88,2]
-    "Points about the middle of the eyes, their line level, in eye distances"
+    "Points relative to the centre of the eyes, with the eyes level, in eye distances"
     a, b = (lms[:,AT[i],:2] for i in OUTER_EYES); d, x = b-a, lms[...,:2]-((a+b)/2)[:,None]; e = (d**2).sum(1)[:,None]
     return np.stack([(x*d[:,None]).sum(-1)/e, (x[...,1]*d[:,None,0]-x[...,0]*d[:,None,1])/e], -1)
 
 def load(f:Path, who:str) -> dict:
-    "What is learnt from a clip: visemes [n,21], bands [n,60], measures [n,6]; its sound moved if it is beyond doubt late"
+    "Training data of a clip: visemes [n,21], bands [n,60], measures [n,6]; corrects the audio offset if it is clearly late"
     z = np.load(f, allow_pickle=False)
     q, t, audio = upright(z['lms']), z['times'], z['audio']; m = lip_measures(q)
     al = Alignment([Segment(s, e, l) for (s,e),l in zip(z['phones'].tolist(), z['labels'].tolist())], [], str(z['phoneset']), str(z['aligner']))
@@ -61,7 +61,7 @@ def load(f:Path, who:str) -> dict:
     return dict(name=f.stem, who=who, q=q, m=m, late=move, speech=speech, shut=shut_at(speech, t+move), x=speech.at(t[0]+move+np.arange(-BEHIND, len(t)+AHEAD)/25), times=t+move)
 
 def prepare(clips:list) -> dict:
-    "Speaker: usual measures; the clips get `y`, in units of the speaker's range"
+    "{speaker: usual measures}; adds `y` to the clips, in units of the speaker's range"
     spread = {}
     for w in {c['who'] for c in clips}:
         mine = [c for c in clips if c['who'] == w]; m = np.concatenate([c['m'] for c in mine]); r = lip_range(m[np.isfinite(m).all(1)], np.zeros((2,len(MEASURES))), 1.)
@@ -70,12 +70,12 @@ def prepare(clips:list) -> dict:
     return spread
 
 def batch(clips:list, rng, T:int=75):
-    "Clips with the sound before and after them, changed, and parts of it left out"
+    "Augmented clips with padding on both sides and dropped features"
     n = T+BEHIND+AHEAD; V, B, Y = np.zeros((len(clips),n,N_VISEMES), np.float32), np.zeros((len(clips),n,60), np.float32), np.full((len(clips),T,6), np.nan, np.float32); V[...,-1] = 1
     for i, c in enumerate(clips):
         (v, b), m = (x[:n] for x in c['x']), min(n, len(c['x'][0])); b = b.reshape(m, 5, 12)
         b = b + rng.normal(0, .05, 12) + rng.normal(0, .05) + rng.normal(0, .03, (m,5,12))
-        if rng.random() < .3: b = np.roll(b, rng.choice([-1,1]), 2) # another throat
+        if rng.random() < .3: b = np.roll(b, rng.choice([-1,1]), 2) # another vocal tract
         left_out = rng.random()
         V[i,:m], B[i,:m], Y[i,:min(T, len(c['y']))] = v*(left_out > .15), b.reshape(m,-1)*(left_out < .85), c['y'][:T]
     return map(torch.from_numpy, (V, B, Y))
@@ -88,7 +88,7 @@ class Block(nn.Module):
     def forward(self, x): return x + self.b(self.drop(F.gelu(self.a(F.pad(F.gelu(x), self.pad)))))
 
 class LipNet(nn.Module):
-    "lipsync.dub.lips.LipNet as it is trained: visemes [B,T,21] and bands [B,T,60] -> [B,T,6]"
+    "lipsync.dub.lips.LipNet in torch, for training: visemes [B,T,21] and bands [B,T,60] -> [B,T,6]"
     def __init__(self, width:int=96, drop:float=.3):
         super().__init__()
         self.visemes, self.bands = nn.Linear(N_VISEMES, 24), nn.Linear(60, 24)
@@ -99,7 +99,7 @@ class LipNet(nn.Module):
         return self.out(self.blocks(self.inp(x))).transpose(1, 2)
 
 def train(clips:list, steps:int, seed:int, width:int) -> LipNet:
-    "One network; every speaker is met in proportion to the root of his number of clips"
+    "Train one network; speakers are sampled in proportion to the square root of their number of clips"
     torch.manual_seed(seed); rng, net = np.random.default_rng(seed), LipNet(width)
     opt = torch.optim.AdamW(net.parameters(), 3e-3, weight_decay=.05); lr = torch.optim.lr_scheduler.OneCycleLR(opt, 3e-3, steps)
     by = {w: [c for c in clips if c['who'] == w] for w in sorted({c['who'] for c in clips})}
@@ -121,14 +121,14 @@ def table(clips:list):
     W = np.linalg.solve(A, B); return lambda c: inputs(c)@W
 
 def basis_of(clips:list) -> tuple: # [6,88,2], [88,2]
-    "How every point moves when a measure grows by one eye distance, the head at rest; left and right alike, nothing above the nose's base"
+    "The movement of every point per eye distance of each measure, with the head at rest; symmetric, zero above the nose's base"
     A, B, mean, n, still = 0, 0, 0, 0, [AT[i] for i in (1,168,127,356,6)]
     for c in clips:
         ok = np.isfinite(c['m']).all(1)
         if ok.sum() < 20: continue
         k, q, m = min(1., 22/sum(d['who'] == c['who'] for d in clips)), c['q'][ok], c['m'][ok]
         mean, n = mean+k*q.mean(0), n+k; x, y = m-m.mean(0), (q-q.mean(0)).reshape(len(q), -1)
-        Q, _ = np.linalg.qr(y.reshape(len(q), -1, 2)[:,still].reshape(len(q), -1)); x, y = x-Q@(Q.T@x), y-Q@(Q.T@y) # turns of the head
+        Q, _ = np.linalg.qr(y.reshape(len(q), -1, 2)[:,still].reshape(len(q), -1)); x, y = x-Q@(Q.T@x), y-Q@(Q.T@y) # rotations of the head
         A, B = A+k*x.T@x, B+k*x.T@y
     mean, basis = mean/n, np.linalg.solve(A+.01*np.diag(np.diag(A)), B).reshape(6, -1, 2)
     pair = np.array([np.linalg.norm(mean-p, axis=1).argmin() for p in mean*[-1,1]])
@@ -136,7 +136,7 @@ def basis_of(clips:list) -> tuple: # [6,88,2], [88,2]
     return basis*np.clip((mean[:,1]-mean[AT[2],1]+.02)/.1, 0, 1)[None,:,None], mean
 
 def agreement(predict, clips:list) -> dict:
-    "Correlation of each measure with what lips did, mean over the clips; `closed` is the aperture with the closures put in"
+    "Correlation of each measure with the true one, mean over the clips; `closed` is the aperture with closures"
     rows = []
     for c in clips:
         p, ok = predict(c), np.isfinite(c['y']).all(1); r = lambda a, b: float(np.corrcoef(a[ok], b[ok])[0,1])
@@ -171,7 +171,7 @@ English, six-word sentences read aloud, faces from the front. Spontaneous speech
 """
 
 def fit_to(path, clips, a, basis, mean, usual, about):
-    "Networks on these clips, written to a file unless it is there"
+    "Train networks on these clips and write them to a file, unless it exists"
     if not path.exists() or a.again: write(path, [train(clips, a.steps, s, a.width) for s in range(a.nets)], basis, mean, usual, about)
 
 def main():

@@ -1,4 +1,4 @@
-"""House keeping: what `make test` runs, and the README made from the index notebook
+"""Checks and tests that `make test` runs, and the README from the index notebook
 
     python scripts/house.py check                 # the quick checks alone
     python scripts/house.py test [--flags slow]   # the checks, then nbdev_test over every notebook
@@ -51,7 +51,7 @@ def check_names():
         if not exports and not folder and nb.stem != 'index': yield f"{name(nb)}: exports nothing, so it belongs into tutorials/, reports/ or reliability/"
         if not folder and nb.stem != 'index' and numbers.setdefault(nb.stem[:3], nb) != nb: yield f"{name(nb)}: its number is that of {name(numbers[nb.stem[:3]])}"
 
-ROOMS = ('config','console','report','testing','media','sources','audio','align','face','data','demo_corpus','onnx','models','dub','evaluate','train','demo','cli','all') # each imports only from those before it
+ROOMS = ('config','texts','console','report','testing','media','sources','audio','align','face','data','demo_corpus','onnx','models','dub','evaluate','train','demo','cli','all') # each imports only from those before it
 
 def check_rooms():
     "Imports run one way through the parts of the package"
@@ -125,7 +125,7 @@ def check_docs():
 CHECKS = (check_cell_ids, check_sizes, check_tested, check_names, check_imports, check_rooms, check_in_sync, check_readme, check_docs)
 
 def run_checks() -> int:
-    "Run every check, print what each found; the number of checks that failed"
+    "Run every check and print its findings; returns the number of failed checks"
     failed = 0
     for check in CHECKS:
         found = list(check())
@@ -134,7 +134,7 @@ def run_checks() -> int:
     return failed
 
 def run_notebooks(flags:str) -> tuple:
-    "nbdev_test over every notebook; the numbers that passed and failed"
+    "Run nbdev_test over every notebook; returns the numbers of passed and failed"
     cmd = [Path(sys.executable).parent/'nbdev_test', '--timing', '--n_workers', '2', *(['--flags', flags] if flags else [])]
     print(f"nbdev_test over {len(notebooks())} notebooks, two at a time …", flush=True)
     env = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1', TF_CPP_MIN_LOG_LEVEL='2', GLOG_minloglevel='2',
@@ -147,7 +147,7 @@ def run_notebooks(flags:str) -> tuple:
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('what', choices=('check','test','readme'))
-    ap.add_argument('--flags', default='', help="cells to run that are otherwise left out, e.g. slow")
+    ap.add_argument('--flags', default='', help="also run cells with this flag, e.g. slow")
     args = ap.parse_args()
     if args.what == 'readme': return (ROOT/'README.md').write_text(readme()) and None
     failed = run_checks()

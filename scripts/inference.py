@@ -1,4 +1,4 @@
-"""python scripts/inference.py --face VIDEO_OR_PHOTO --audio WAV --out MP4 [--checkpoint F]: dub; without a checkpoint by the training-free generator"""
+"""python scripts/inference.py --face VIDEO_OR_PHOTO --audio WAV --out MP4 [--checkpoint F]: dub a video or photo; without a checkpoint with the training-free generator"""
 import sys
 from lipsync.cli import run
 

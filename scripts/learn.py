@@ -1,14 +1,14 @@
-"""Does it learn? One clip by heart; then the three stages on one speaker, judged on sentences never heard
+"""Does the training learn? Overfit one clip; or train the three stages on one speaker, evaluated on held-out sentences
 
     python scripts/learn.py overfit --clip PROCESSED/train/s1_bbaf2n_processed.parquet --out out/overfit
     python scripts/learn.py stages  --data_dir PROCESSED --person s1 --out out/stages
-    python scripts/learn.py stages  ... --preset plus --expert out/stages/run/sync.safetensors --out out/plus   # the same with what `plus` adds, taught by the same expert
+    python scripts/learn.py stages  ... --preset plus --expert out/stages/run/sync.safetensors --out out/plus   # the same with the preset `plus` and the same expert
     python scripts/learn.py overfit ... --size 256      # the full size, on a GPU
 
-PROCESSED is a folder of `lipsync preprocess --auto_split`. Both can be killed and started again, and add their part to benchmarks/results/learns.json (--results).
-`overfit`: `base`, its widths untouched, at a smaller picture (--size): trained on one clip, measured on it, PSNR.
-`stages`: the `tiny` widths at 96 pixels, expert first, then coarse, sync, full; val/l1 by stage, and how often the expert finds the right moment (within a frame, among 15) in mouths
-generated for held-out sentences, against the truth, a copy of the first frame, and a generator that was given the sound of another sentence; by the expert that taught the generator, and by one that it never met.
+PROCESSED is a folder of `lipsync preprocess --auto_split`. Both can be killed and resumed, and write their part of benchmarks/results/learns.json (--results).
+`overfit`: `base` with its full widths at a smaller image size (--size), trained and measured (PSNR) on one clip.
+`stages`: the `tiny` widths at 96 pixels, expert first, then coarse, sync, full; val/l1 by stage, and how often the expert finds the right offset (within a frame, among 15) in mouths
+generated for held-out sentences, compared with the truth, a copy of the first frame, and a generator with the audio of another sentence; by the training's expert, and by an independent one.
 """
 import argparse, shutil, sys
 from pathlib import Path
@@ -42,7 +42,7 @@ def link(files, folder:Path):
 
 @torch.no_grad()
 def lips_compared(model, b) -> dict:
-    "PSNR of the whole crop and of the lips, how far the dark inside of the mouth follows the truth, and how much the lips move, of generated mouths and of a picture that never changes"
+    "PSNR of the whole crop and of the lips, how closely the dark inside of the mouth follows the truth, and how much the lips move, of generated mouths and of a still image"
     real, S = b['mouths'], b['mouths'].shape[-1]
     def lips(x): return x[..., S*11//32:S*19//32, S*5//16:S*11//16]
     def dark(x): return (lips(x).mean(2)<-.35).float().mean((2,3))
@@ -65,7 +65,7 @@ def overfit(clip:Path, out:Path, size:int, epochs:int, lr:float) -> dict:
 
 @torch.no_grad()
 def judged(model, expert, clips) -> dict:
-    "For each kind of mouths: share of the moments that the expert finds (guessing: 0.2), its loss, and L1"
+    "For each kind of mouths: fraction of offsets that the expert finds (guessing: 0.2), its loss, and L1"
     items = [clips[i] for i in range(len(clips))]; out = {}
     other = [next(o for o in items[i+1:]+items[:i] if o['video']!=x['video']) for i,x in enumerate(items)]
     for x,o in zip(items, other):
@@ -103,7 +103,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('what', choices=['overfit','stages'])
     p.add_argument('--clip', type=Path, help='overfit: a processed file'); p.add_argument('--data_dir', type=Path, help='stages: a processed folder'); p.add_argument('--person', default='s1')
-    p.add_argument('--preset', choices=['base','plus'], default='base', help="stages: what `plus` adds, or not"); p.add_argument('--expert', type=Path, help='stages: a sync.safetensors to be taught by, instead of training one')
+    p.add_argument('--preset', choices=['base','plus'], default='base', help="stages: the preset"); p.add_argument('--expert', type=Path, help='stages: a sync.safetensors to use instead of training one')
     p.add_argument('--out', type=Path, required=True); p.add_argument('--size', type=int, default=128, choices=BASE_AT); p.add_argument('--epochs', type=int); p.add_argument('--lr', type=float, default=1e-3)
     p.add_argument('--results', type=Path, default=ROOT/'benchmarks'/'results'/'learns.json')
     a = p.parse_args(); keep_memory()

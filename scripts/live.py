@@ -1,22 +1,22 @@
-"""Sound in, talking face out, while the sound still arrives.
+"""Dub in real time: audio on standard input, frames on standard output.
 
     python scripts/live.py --face PHOTO_OR_SHORT_VIDEO [--checkpoint RUN/best_model_full.pt] [--mp4 OUT]
 
-Standard input is raw 16-bit little-endian mono sound, 16000 samples a second (--sr for another rate). Standard output is raw
-rgb24 pictures of the face's own size, 25 a second, each as soon as it is certain; with --mp4 a file takes their place.
-Without --checkpoint the training-free generator draws the mouths, of any face.
+Standard input is raw 16-bit little-endian mono audio, 16000 samples per second (--sr for another rate). Standard output is raw
+rgb24 frames in the size of the face's image, 25 per second, each as soon as it is final; with --mp4 a file is written instead.
+Without --checkpoint the training-free generator draws the mouths, for any face.
 
-The microphone, shown in a window (--size says how large the pictures are):
+From the microphone to a window (--size prints the frame size):
 
     arecord -q -t raw -f S16_LE -c 1 -r 16000 | python scripts/live.py --face me.jpg --late drop \\
       | ffplay -loglevel error -f rawvideo -pixel_format rgb24 -framerate 25 -video_size $(python scripts/live.py --face me.jpg --size) -
 
-Any file, as if it came over the wire (-re), into an mp4 with its sound:
+Any file, streamed in real time (-re), to an mp4 with its audio:
 
     ffmpeg -loglevel error -re -i speech.mp3 -f s16le -ac 1 -ar 16000 - | python scripts/live.py --face me.jpg --mp4 out.mp4
 
-Ctrl-C ends the sound: what was heard is still drawn, and the mp4 is whole. Every picture on standard output has a badge that says AI; the mp4 carries the
-mark in its metadata. --unmarked REASON leaves both out and logs the reason. A shared or busy machine is often faster with OMP_NUM_THREADS=1.
+Ctrl-C ends the audio: the audio received so far is still drawn, and the mp4 is complete. Every frame on standard output has a badge "AI"; the mp4 has the
+mark in its metadata. --unmarked REASON omits both and logs the reason. A shared or busy machine is often faster with OMP_NUM_THREADS=1.
 """
 import sys
 from pathlib import Path

@@ -1,8 +1,8 @@
-"""The insides of mouths that photographs borrow: lipsync/weights/interiors.safetensors and its card, from a film whose licence allows it
+"""Extract the insides of mouths for photos: lipsync/weights/interiors.safetensors and its card, from a film whose licence allows it
 
     python scripts/make_interiors.py ../shared/data/address/obama/obama_wa_02.mp4 --credit "White House weekly address, a work of the US government, public domain"
 
-Only what is between the lips is kept; what is around it is filled with its own colours.
+Only the opening between the lips is kept; its surroundings are filled with the opening's colours.
 """
 import argparse, json, sys, time
 from pathlib import Path

@@ -1,11 +1,11 @@
-"""Do the tests notice a wrong wire? Faults are planted one at a time in a copy of the project, and the chapters that should notice are run
+"""Mutation tests: plant faults one at a time in a copy of the project, and run the chapters that should detect them
 
     make mutants                                    # all of them, about an hour of one core
-    python scripts/mutants.py penalty lambda        # those whose name contains one of these words
+    python scripts/mutants.py penalty lambda        # faults whose name contains one of these words
     python scripts/mutants.py --list
 
-Each fault is a piece of text of a notebook that is replaced by another; the copy's modules are exported anew. It is caught when a chapter fails, and the table says in which cell.
-One that survives ends the command with 1, unless it is explained below (HARMLESS). Results also go to benchmarks/results/mutants.json.
+Each fault replaces a text in a notebook; the copy's modules are exported again. It is caught if a chapter fails, and the table lists the cell.
+If a fault survives, the command exits with 1, unless it is explained below (HARMLESS). Results are written to benchmarks/results/mutants.json.
 """
 import argparse, json, os, re, shutil, subprocess, sys, tempfile, time
 from pathlib import Path
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from lipsync.config import load_json, provenance, save_json
 
-# name: (notebook, text, what it becomes, chapters that should notice)
+# name: (notebook, text, replacement, chapters that should detect it)
 MUTANTS = {
     'critic trained in the wrong direction':    ('445_train.steps', "lambda real, fake: critic_loss(real, fake,", "lambda real, fake: critic_loss(fake, real,", ['445_train.steps']),
     'penalty subtracted':                       ('445_train.steps', "return lam*gp, dict(", "return -lam*gp, dict(", ['445_train.steps']),
@@ -49,17 +49,37 @@ MUTANTS = {
     'lips late by two frames':                  ('535_dub.lips', "speech.at(np.arange(lo, hi)/25+phase)", "speech.at(np.arange(lo, hi)/25+phase-.08)", ['535_dub.lips']),
     'path prefers what fits worst':             ('545_dub.bank', "back = total.argmin(0)", "back = total.argmax(0)", ['545_dub.bank']),
     'predictor learns without variety':         ('460_train.visemes', "self.held[i] = ((vary(", "self.held[i] = ((vary(0*", ['460_train.visemes']),
+    'faces of rows that store none':            ('280_data.dataset', "rows[rows % FACE_EVERY == 0]): raise", "rows[rows % FACE_EVERY == 1]): raise", ['280_data.dataset']),
+    'mel windows a column late':                ('200_audio.features', "np.arange(w)-w//2", "np.arange(w)-w//2+1", ['200_audio.features','203_audio.lazy']),
+    'lazy mels a column late':                  ('203_audio.lazy', "at = window_columns(self.times, c)", "at = window_columns(self.times, c)+1", ['203_audio.lazy']),
+    'streaming mels a column late':             ('206_audio.streaming', "centre = int(col[half])", "centre = int(col[half])+1", ['206_audio.streaming']),
+    'the smallest face is taken':               ('255_face.follow', "k = max(here, key=here.get)", "k = min(here, key=here.get)", ['255_face.follow']),
+    'the face that speaks is not asked for':    ('255_face.follow', "k = said[0]['face'] if sure else k", "k = k", ['255_face.follow']),
+    'stored crop of the frame before':          ('270_data.preprocess', "warp(rgb, tr.to_mouth[i], cfg.mouth_size)", "warp(rgb, tr.to_mouth[max(i-1, 0)], cfg.mouth_size)", ['270_data.preprocess']),
+    'sound shifted the other way':              ('270_data.preprocess', "shift_audio(audio, cfg.audio_sr, late)", "shift_audio(audio, cfg.audio_sr, -late)", ['270_data.preprocess']),
+    'face cut out turned the wrong way':        ('235_face.nets', "math.atan2(float(right[1]-left[1])", "-math.atan2(float(right[1]-left[1])", ['235_face.nets','240_face.landmarks']),
+    'face seen with red and blue exchanged':    ('235_face.nets', "maps, mesh, logit = self.mesh.see(img)", "maps, mesh, logit = self.mesh.see(img[...,::-1])", ['235_face.nets','240_face.landmarks']),
+    'face cut out too narrow':                  ('235_face.nets', "GROW = 1.5 ", "GROW = 1.45 ", ['235_face.nets','240_face.landmarks']),
+    'face looked for beside where it was':      ('235_face.nets', "size/2-c*self.x-s*self.y]", "size/2-c*self.x-s*self.y+1]", ['235_face.nets','240_face.landmarks']),
+    'face detector sees other brightness':      ('235_face.nets', "self.net.see(small, -1, 1)", "self.net.see(small, 0, 1)", ['235_face.nets']),
+    'face boxes not weighted by their scores':  ('235_face.nets', "w = score[order[same], None]", "w = np.ones((same.sum(),1))", ['235_face.nets']),
+    'face depth in another scale':              ('235_face.nets', "pts[:,2]*self.side]", "pts[:,2]*192]", ['235_face.nets']),
+    'face close-ups half a cell off':           ('235_face.nets', "T[:,None,:,2] - np.float32(.5)", "T[:,None,:,2]", ['235_face.nets']),
+    'face eyes exchanged':                      ('235_face.nets', "T[[0,1,2,1,2]]", "T[[0,2,1,2,1]]", ['235_face.nets']),
+    'face already followed gives way':          ('235_face.nets', "for _, a in new] + self.rois)]", "for _, a in new][::-1] + [])]", ['235_face.nets','240_face.landmarks']),
+    'face cut out by its box alone':            ('240_face.landmarks', "if found and not self._follows: found", "if False: found", ['240_face.landmarks']),
+    'far face cut out too narrow':              ('240_face.landmarks', "self._closeup(rgb, box, 2)", "self._closeup(rgb, box, 1.7)", ['240_face.landmarks']),
 }
 HARMLESS = {} # name: why a survivor is no fault
 
 def copy_to(out:Path):
-    "The project without what it made"
+    "Copy the project without generated files"
     for f in subprocess.run(['git', 'ls-files'], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
         if (ROOT/f).exists(): (out/f).parent.mkdir(parents=True, exist_ok=True); shutil.copyfile(ROOT/f, out/f)
     if (ROOT.parent/'shared').exists() and not (out.parent/'shared').exists(): (out.parent/'shared').symlink_to(ROOT.parent/'shared')
 
 def plant(out:Path, name:str, old:str, new:str):
-    "Replace a text in the cells of a notebook that are exported; it has to be there once"
+    "Replace a text in the exported cells of a notebook; it must occur exactly once"
     p = out/'nbs'/f'{name}.ipynb'; nb = json.loads(p.read_text()); n = 0
     for c in nb['cells']:
         s = ''.join(c['source'])
@@ -67,7 +87,7 @@ def plant(out:Path, name:str, old:str, new:str):
     if not n: raise SystemExit(f"{name}: no such text any more: {old}")
     p.write_text(json.dumps(nb, indent=1, ensure_ascii=False)+'\n')
 
-def run_chapter(out:Path, name:str, env:dict) -> str: # '' when it passes, else the id of the cell that failed
+def run_chapter(out:Path, name:str, env:dict) -> str: # '' if it passes, else the id of the failed cell
     p = subprocess.run([str(Path(sys.executable).parent/'nbdev_test'), '--path', f'nbs/{name}.ipynb', '--n_workers', '0'], cwd=out, env=env, capture_output=True, text=True, timeout=1500)
     if not p.returncode: return ''
     m = re.search(r'Executing Cell #(\d+)', p.stdout+p.stderr)
@@ -93,7 +113,7 @@ def main():
     left = [r['fault'] for r in rows if not r['caught'] and r['fault'] not in HARMLESS]
     print(f"{len(rows)} faults, {sum(bool(r['caught']) for r in rows)} caught, {len(left)} survived")
     file = ROOT/'benchmarks'/'results'/'mutants.json'; old = {r['fault']: r for r in load_json(file)['rows']} if file.exists() else {}
-    old |= {r['fault']: r for r in rows} # what was not asked now stays as it was
+    old |= {r['fault']: r for r in rows} # keep the results of faults that were not run
     save_json(file, dict(rows=[old[k] for k in MUTANTS if k in old], harmless=HARMLESS, provenance=provenance()))
     return 1 if left else 0
 

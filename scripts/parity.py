@@ -1,7 +1,7 @@
-"""Foreign generators against recorded answers of their originals: python scripts/parity.py FOLDER [case ...] [--json FILE]
+"""Compare foreign generators with recorded outputs of the originals: python scripts/parity.py FOLDER [case ...] [--json FILE]
 
-FOLDER holds a folder for each case (`spec.json`, `expected.npz`, shapes of the weights) and `check_cases.py`, which makes weights and inputs from names, asks
-the functions below and compares. Prints a row for each comparison; exits with 1 if any differs by more than is allowed, or could not be made.
+FOLDER has a folder for each case (`spec.json`, `expected.npz`, shapes of the weights) and `check_cases.py`, which derives weights and inputs from names, calls
+the functions below and compares. Prints a row for each comparison; exits with 1 if any differs by more than the tolerance, or fails.
 """
 import argparse, importlib.util, json, re, sys, types, warnings
 from pathlib import Path
@@ -42,7 +42,7 @@ OURS = types.SimpleNamespace(load_external=load_external, onnx_net=onnx_net, whi
     **{f.__name__: f for f in (wav2lip_net, wav2lip_video, musetalk_features, musetalk_encode, musetalk_unet, musetalk_decode)})
 
 class Rows(list):
-    "What the checks report: (case, largest difference, allowed, passed)"
+    "The checks' results: (case, largest difference, tolerance, passed)"
     bad = property(lambda self: sum(not r[3] for r in self))
     def _row(self, what, ok, note, allowed='', used=None): self.append((what, re.sub(r'\S*/', '', note)[:60], allowed, ok, used))
     def skip(self, what): self._row(what, False, 'not made')
@@ -59,7 +59,7 @@ class Rows(list):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument('folder', type=Path); ap.add_argument('case', nargs='*', help="folders to check; all if none is given")
+    ap.add_argument('folder', type=Path); ap.add_argument('case', nargs='*', help="folders to check; default: all")
     ap.add_argument('--threads', type=int, default=1); ap.add_argument('--json', type=Path, help="write the rows there too")
     a = ap.parse_args()
     torch.set_num_threads(a.threads); sys.dont_write_bytecode = True; warnings.filterwarnings('ignore', category=FutureWarning, module='torch.jit') # of the checks, which write such a file

@@ -1,4 +1,4 @@
-"""python scripts/reprocess_missing_videos.py --source_dir DIR --processed_dir DIR --workers 2: process what is missing"""
+"""python scripts/reprocess_missing_videos.py --source_dir DIR --processed_dir DIR --workers 2: process missing, damaged and failed videos"""
 import sys
 from lipsync.cli import run
 

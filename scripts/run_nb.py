@@ -8,7 +8,7 @@ from nbdev.clean import clean_nb
 from PIL import Image
 
 def shrink(outputs:list):
-    "Pictures over 40 kB get a palette of 256 colours, which a reader hardly sees and the repository feels"
+    "Reduce images over 40 kB to a palette of 256 colours, to keep the repository small"
     for data in (o.get('data', {}) for o in outputs):
         png = data.get('image/png')
         if not png or len(png) < 40_000: continue
@@ -28,7 +28,7 @@ def run_nb(
     try:
         for cell in nb.cells:
             if cell.cell_type != 'code' or SKIP.search(cell.source): continue
-            cell.outputs = [o for o in (shell.run(cell.source) if cell.source.strip() else []) if o.get('name') != 'stderr'] # bars and warnings
+            cell.outputs = [o for o in (shell.run(cell.source) if cell.source.strip() else []) if o.get('name') != 'stderr'] # progress bars and warnings
             shrink(cell.outputs)
             if shell.exc: sys.exit(f"{path}, cell {cell.id}: {shell.exc!r}")
     finally: os.chdir(here)

@@ -1,10 +1,10 @@
-"""Make `.venv` for this clone; the packages themselves are kept once per set of requirements in the user's cache.
+"""Create `.venv` for this clone; the packages are installed once per set of requirements in the user's cache.
 
-    python3 scripts/setup_env.py            # quick when nothing changed
+    python3 scripts/setup_env.py            # fast if nothing has changed
     python3 scripts/setup_env.py --where    # print the shared environment's folder
 
 The several GB of packages go to $LIPSYNC_CACHE/envs/<digest> (default ~/.cache/lipsync/envs), where the digest covers
-settings.ini's requirements, constraints.txt and the Python version. `.venv` is a thin environment of this clone on top of it:
+settings.ini's requirements, constraints.txt and the Python version. `.venv` is a thin environment on top of it:
 its `lipsync`, `nbdev_test`, `accelerate`, … run this clone's code. Shared environments unused for 14 days are removed.
 """
 import argparse, configparser, contextlib, fcntl, hashlib, os, platform, shutil, subprocess, sys, time
@@ -22,7 +22,7 @@ def requirements() -> list:
     return [r for k in ('requirements','data_requirements','ray_requirements','onnx_requirements','board_requirements','fid_requirements','c2pa_requirements','studio_requirements','dev_requirements') for r in d[k].split()]
 
 def digest() -> str:
-    "Names the environment: changes when a requirement, a pinned version or the Python changes"
+    "The environment's name: a digest of requirements, pinned versions and the Python version"
     h = hashlib.sha256('\n'.join(requirements()).encode())
     h.update((ROOT/'constraints.txt').read_bytes())
     h.update(f"{sys.version_info[:2]} {sys.platform} {platform.machine()}".encode())
@@ -33,7 +33,7 @@ def envs_dir() -> Path:
     return Path(root)/'envs'
 
 def check_machine(envs:Path):
-    "Stop early, with the reason, where the install can't succeed"
+    "Exit early with the reason if the install can't succeed"
     if sys.version_info[:2] not in PYTHONS:
         sys.exit(f"error: Python {platform.python_version()} found; the pinned packages need 3.11 or 3.12\n"
                  f"  fix: make PYTHON=/path/to/python3.11 …")
@@ -47,7 +47,7 @@ def folder_gb(path:Path) -> float:
     return sum(f.stat().st_size for f in path.rglob('*') if f.is_file() and not f.is_symlink())/2**30
 
 def run_logged(cmd:list, logfile:Path, folder:Path):
-    "Run `cmd` with its output in `logfile`, showing how much has arrived in `folder`; on failure print the log's end"
+    "Run `cmd` with its output in `logfile`, and show the size of `folder`; on failure print the end of the log"
     start = time.time()
     with open(logfile, 'w') as out:
         p = subprocess.Popen(cmd, stdout=out, stderr=subprocess.STDOUT)
@@ -59,7 +59,7 @@ def run_logged(cmd:list, logfile:Path, folder:Path):
         sys.exit(f"error: pip ended with {p.returncode}; its whole output is in {logfile}\n  fix: see above; then run the same command again")
 
 def build_shared(env:Path):
-    "Install everything into `env`; `.complete` is written last, so an interrupted install is begun afresh"
+    "Install everything into `env`; `.complete` is written last, so an interrupted install starts over"
     if env.exists(): shutil.rmtree(env)
     say(f"first time with these requirements: about 7.6 GB and 2 to 5 minutes, kept in {env}")
     subprocess.run([sys.executable, '-m', 'venv', env], check=True)
@@ -98,7 +98,7 @@ def main():
     if args.where: return print(env)
     if not (env/'.complete').exists(): check_machine(envs)
     envs.mkdir(parents=True, exist_ok=True)
-    with open(envs/'.lock', 'w') as lock: # two clones set up at once: one installs, the other waits
+    with open(envs/'.lock', 'w') as lock: # if two clones are set up at once, one installs and the other waits
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (env/'.complete').exists(): build_shared(env)
         os.utime(env)

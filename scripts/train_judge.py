@@ -1,14 +1,14 @@
-"""The sync expert that the scorecard uses by default: its data, its training by `lipsync train-sync`, its measurement, its card
+"""Train the scorecard's default sync judge with `lipsync train-sync`: make its data, train, evaluate, and write its card
 
     python scripts/train_judge.py --grid ../shared/data/grid --long ../shared/data/long --address ../shared/data/address   # as shipped
-    python scripts/train_judge.py --grid GRID --held s5 s31 s22  # which of GRID's speakers it never meets
+    python scripts/train_judge.py --grid GRID --held s5 s31 s22  # hold out these GRID speakers
     python scripts/train_judge.py                                # on the embedded corpus alone
     python scripts/train_judge.py --data PROCESSED ... --out DIR # with further processed folders (their train/; their val/ is held out)
 
-Can be killed and started again: what is made stays in --work. Writes sync_judge.safetensors and its card, sync_judge.md, to --out, and figures and learning curve to --results.
-Trained on: synthetic persons, nine tenths of the sentences of GRID's speakers but those of --held, train/ of --data, and copies of all these that look and sound otherwise (`lipsync.evaluate.judge.relative`): as many files of each speaker of GRID.
-Its best epoch is chosen on: sentences that nobody says in training (SENTENCES[34:]) by synthetic persons who train, every tenth sentence of GRID's speakers, val/ of --data.
-Never seen: the synthetic persons of HELD_OUT, the GRID speakers of --held, the clips that --long is joined of (checked by name), --address.
+Can be killed and resumed: intermediate files are kept in --work. Writes sync_judge.safetensors and its card, sync_judge.md, to --out, and results and learning curve to --results.
+Trained on: synthetic people, nine tenths of the sentences of GRID's speakers except --held, train/ of --data, and augmented copies of all these (`lipsync.evaluate.judge.relative`), with the same number of files per GRID speaker.
+The best epoch is chosen on: held-out sentences (SENTENCES[34:]) by synthetic people of the training, every tenth sentence of GRID's speakers, val/ of --data.
+Held out: the synthetic people of HELD_OUT, the GRID speakers of --held, the clips that --long is joined from (checked by name), --address.
 """
 import argparse, os, re, sys
 from concurrent.futures import ProcessPoolExecutor
@@ -36,7 +36,7 @@ HELD_OUT = ('emma','flora','strange0','strange1','strange2','strange3')
 ENGLISH = [f'{l}+{v}' for l in ('en-us','en-gb','en-gb-scotland') for v in ('m1','m2','m3','m4','m5','m6','m7','m8','f1','f2','f3','f4','f5')]
 
 def strangers(n:int, name:str, seed:int, taken=()) -> list:
-    "`n` persons drawn at random: either portrait, other proportions and colours, each with a voice of their own that is not `taken`"
+    "`n` random people: either portrait, with other proportions and colours, each with a voice that is not in `taken`"
     rng = np.random.default_rng(seed); voices = [v for v in rng.permutation(ENGLISH) if v not in taken]
     def one(i):
         shape = (rng.uniform(-1, 1, 6)*[.1,.16,.16,.2,.3,.06]).round(3)
@@ -46,7 +46,7 @@ def strangers(n:int, name:str, seed:int, taken=()) -> list:
     return [one(i) for i in range(n)]
 
 def synthetic(people:int, each:int, seed:int) -> list:
-    "(person, text, words a minute, seed, file name) of all clips that are to be made"
+    "(person, text, words per minute, seed, file name) of all clips to make"
     rng, out = np.random.default_rng(seed), []
     known = [*PERSONS, *strangers(people, 'relative', seed+1)]
     for p in [*known, *strangers(4, 'strange', seed+2, {p.voice for p in known})]:
@@ -56,7 +56,7 @@ def synthetic(people:int, each:int, seed:int) -> list:
     return out
 
 def make(job, folder):
-    "Render one clip with its sound and text"
+    "Render one clip with its audio and text"
     cv2.setNumThreads(1); p, text, rate, seed, name = job; f = Path(folder)/f'{name}.mp4'
     if f.exists(): return
     s = speak(text, p.voice, rate, p.pitch, pad=.25)
@@ -66,7 +66,7 @@ def make(job, folder):
 def workers() -> int: return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
 
 def make_synthetic(folder:Path, people:int, each:int, seed:int) -> Path:
-    "Speaking clips of all synthetic persons, processed"
+    "Make and process speaking clips of all synthetic people"
     with ProcessPoolExecutor(workers(), mp_context=get_context('spawn')) as ex: list(ex.map(make, jobs := synthetic(people, each, seed), [folder/'synthetic']*len(jobs)))
     preprocess_corpus(folder/'synthetic', folder/'synthetic_processed', PreprocessConfig(), workers(), val_ratio=0, progress=False, preflight=0)
     return folder/'synthetic_processed'
@@ -77,18 +77,18 @@ def process(videos:Path, out:Path, pattern:str='*.mp4,*.mpg') -> Path:
     return out
 
 def put(files, folder:Path):
-    "The files under their own names in `folder`"
+    "Link the files into `folder` under their own names"
     folder.mkdir(parents=True, exist_ok=True)
     for f in files:
         if not (folder/f.name).exists(): (folder/f.name).symlink_to(f.resolve())
 
 def copies(jobs:list):
-    "Copies that look and sound otherwise, of (file, where to, seed)"
+    "Make augmented copies of (file, destination, seed)"
     if todo := [j for j in jobs if not j[1].exists()]:
         with ProcessPoolExecutor(workers(), mp_context=get_context('spawn')) as ex: list(ex.map(relative, *zip(*todo)))
 
 def who(f:Path) -> str: return read_meta(f)['person']
-def sentence(f:Path) -> int: return int(read_meta(f)['video']) # Of a synthetic clip
+def sentence(f:Path) -> int: return int(read_meta(f)['video']) # index of a synthetic clip
 
 def by_person(processed:Path) -> dict: # person: files
     "The processed files of a folder"
@@ -97,13 +97,13 @@ def by_person(processed:Path) -> dict: # person: files
     return out
 
 def shared_out(files:list, n:int) -> list:
-    "(file, number of its copies): about `n` in all"
+    "(file, number of its copies): about `n` in total"
     return [(f, n//len(files)-1+(i<n%len(files))) for i,f in enumerate(files[:n])]
 
 NEVER = 'GRID, people it never met'
 
 def gather(a, work:Path) -> dict:
-    "Makes and processes everything; fills work/mixed/train and /val; the files of each test"
+    "Make and process everything; fills work/mixed/train and /val; returns the files of each test"
     syn = sorted(make_synthetic(work, a.people, a.each, a.seed).glob('train/*.parquet'))
     known, new = [f for f in syn if who(f) not in HELD_OUT], [f for f in syn if who(f) in HELD_OUT]
     learn, tests = [(f, a.copies) for f in known if sentence(f)<34], {'synthetic persons it knows, new sentences': [f for f in known if sentence(f)>=34],
@@ -127,7 +127,7 @@ def gather(a, work:Path) -> dict:
     return tests
 
 def measure(m, tests:dict) -> dict:
-    "All tests, and the changes on those that can tell them"
+    "Run all tests, with the changes where they are meaningful"
     clips = {k: [c for f in fs for c in spoken_clips(f, m.cfg.image_size) if c.mels.max()>-1] for k,fs in tests.items()}
     late = {'weekly address': 2} # 67 ms
     out = dict(tests={k: judge_accuracy(m, c, late.get(k, 0)) for k,c in clips.items() if len(c)>1})
@@ -136,7 +136,7 @@ def measure(m, tests:dict) -> dict:
     return out | dict(planted=moved, changes={k: {how: judge_accuracy(m, changed(c, how)) for how in CHANGES} for k,c in hard.items()})
 
 def table(rows:dict, late=()) -> str:
-    "Markdown: a row each, with 95 % intervals"
+    "Markdown table with one row per test and 95 % intervals"
     cell = lambda v: f'{v[0]:.2f} ({v[1]:.2f}–{v[2]:.2f})'
     lines = [f"| {k} | {r['clips']} | {cell(r['in_sync'])} | {cell(r['exact'])} | {cell(r['near'])} |" for k,r in rows.items()]
     return '\n'.join(['| clips | number | in sync? (guessing .50) | offset exact (.03) | within a frame (.10) |', '|--|--:|--:|--:|--:|', *lines])
@@ -190,7 +190,7 @@ def card(path:Path, m, r:dict) -> str:
         torch=r['provenance']['versions'].get('torch'), sha=sha256_file(path), table=table(t), planted=planted_table(r['planted']), window=m.n, ms=40*m.n, hard=' and '.join(r['changes']), changes=parts, size=m.cfg.sync_size)
 
 def command() -> str:
-    "As it was called, without the folders that change nothing"
+    "The command line, without the folders that don't affect the result"
     words = ' '.join(['python scripts/train_judge.py', *sys.argv[1:]])
     return re.sub(r' --(work|run|out|results) \S+', '', words)
 

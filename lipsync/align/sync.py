@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['HZ', 'TAPS', 'LISTENER', 'SEARCH', 'MEMORY', 'WEIGHT', 'MIN_SECONDS', 'MIN_MOTION', 'SURE_MARGIN', 'SURE_P',
            'BELONGS_P', 'STRANGE_P', 'LEAST', 'USUAL_ERROR', 'SURE_SPEAKER', 'FULL_MOTION', 'band_power', 'band_levels',
-           'expected_lips', 'lag_curve', 'shift_audio', 'SyncEstimate', 'estimate_offset', 'SpeakerChoice',
-           'choose_speaker']
+           'expected_lips', 'innovations', 'curve_over_lags', 'lag_curve', 'shift_audio', 'SyncEstimate',
+           'estimate_offset', 'SpeakerChoice', 'choose_speaker']
 
 # %% ../../nbs/230_align.sync.ipynb #imports
 import functools
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np, scipy.fft
 from scipy.special import log_ndtr
 from .forced import Alignment
+from ..audio.features import hz_to_mel, mel_to_hz
 
 # %% ../../nbs/230_align.sync.ipynb #listener
 HZ = 100                      # Steps per second at which the audio is analysed
@@ -33,8 +34,7 @@ LISTENER = {k: _table(v) for k,v in dict( # For opening and width: weights at TA
 @functools.lru_cache
 def _bank(sr, n):
     "Twelve triangular mel bands up to 7.5 kHz, [1+n//2, 12]"
-    mel, hz = lambda f: 2595*np.log10(1+f/700), lambda m: 700*(10**(m/2595)-1)
-    e, f = hz(np.linspace(mel(100), mel(min(7500, sr/2)), 14)), np.fft.rfftfreq(n, 1/sr)
+    e, f = mel_to_hz(np.linspace(hz_to_mel(100), hz_to_mel(min(7500, sr/2)), 14)), np.fft.rfftfreq(n, 1/sr)
     return np.stack([np.clip(np.minimum((f-a)/(b-a), (c-f)/(c-b)), 0, None) for a,b,c in zip(e, e[1:], e[2:])], 1).astype(np.float32)
 
 # %% ../../nbs/230_align.sync.ipynb #bands-db
@@ -84,7 +84,21 @@ SEARCH = .6    # Seconds searched on either side (15 frames at 25 fps)
 MEMORY = .7    # Correlation of a frame (of 40 ms) with the one before
 WEIGHT = np.array([1, .5]) # Of opening and width
 
-def _news(x, fps): return x[1:] - MEMORY**(25/fps)*x[:-1]
+def innovations(
+    x:np.ndarray, # [n,...] a frame's values
+    fps:float=25  # Frames a second
+) -> np.ndarray:  # [n-1,...]
+    "What each frame adds to what the one before predicts (the innovations of an AR(1) process)"
+    return x[1:] - MEMORY**(25/fps)*x[:-1]
+
+def curve_over_lags(
+    a, b,     # Series [n,...] and [m,...]
+    lags:int, # Frames to either side
+    score     # Function of two equally long pieces, e.g. a correlation
+) -> np.ndarray: # [2*lags+1]; positive lags: `b` is late against `a`
+    "`score` of what overlaps when `b` is moved earlier by each lag"
+    pairs = [(a[max(-k,0):], b[max(k,0):]) for k in range(-lags, lags+1)]
+    return np.array([score(x[:n], y[:n]) for x,y in pairs for n in [min(len(x), len(y))]])
 
 # %% ../../nbs/230_align.sync.ipynb #seen
 def _seen(opening, width):
@@ -107,8 +121,9 @@ def lag_curve(
     fps:float=25,        # Frames per second
 ) -> np.ndarray: # [2*lags+1], from early to late audio
     "Agreement of lips and audio (-1 to 1) for each shift"
-    e, s = _news(expected[:,:seen.shape[1]], fps), _news(seen, fps)
-    return np.array([_agreement(e[k:k+len(s)], s) for k in range(len(expected)-len(seen)+1)])
+    lags = (len(expected)-len(seen))//2
+    s = np.pad(seen, ((lags,lags),(0,0)), constant_values=np.nan)
+    return curve_over_lags(innovations(s, fps), innovations(expected[:,:seen.shape[1]], fps), lags, lambda s, e: _agreement(e, s))
 
 def _top(curve):
     "Position of the peak, interpolated by a parabola, and its margin over all shifts more than three frames away"
@@ -138,7 +153,7 @@ def _usual(seconds, columns): return (.24, .2)[columns-1]*(3/seconds)**.35 # Spr
 def _chance(expected, seen, fps, best):
     "Probability that unrelated audio reaches `best` somewhere in the search"
     d, w = (len(expected)-len(seen))//2, WEIGHT[:seen.shape[1]]
-    pairs = [np.nan_to_num(_news(x, fps)) for x in (expected[d:d+len(seen),:len(w)], seen)]
+    pairs = [np.nan_to_num(innovations(x, fps)) for x in (expected[d:d+len(seen),:len(w)], seen)]
     e, s = (x/np.maximum(np.sqrt((x**2).sum(0)), 1e-6) for x in pairs)
     f = scipy.fft.rfft(s, axis=0).conj()
     around, back = (scipy.fft.irfft(scipy.fft.rfft(x, axis=0)*f, len(s), axis=0) @ w/w.sum() for x in (e, e[::-1]))

@@ -51,7 +51,7 @@ def _slot(
     "A pool of one process"
     method = 'forkserver' if 'forkserver' in multiprocessing.get_all_start_methods() else 'spawn'
     ctx = multiprocessing.get_context(method)
-    if method == 'forkserver': ctx.set_forkserver_preload(['lipsync.data.preprocess', 'mediapipe', 'librosa.filters'])
+    if method == 'forkserver': ctx.set_forkserver_preload(['lipsync.data.preprocess', 'ai_edge_litert.interpreter', 'librosa.filters'])
     slot = ProcessPoolExecutor(1, mp_context=ctx, initializer=_start_worker, initargs=(_cores()[i % len(_cores())],))
     slot.number = i
     return slot

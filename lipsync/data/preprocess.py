@@ -13,7 +13,7 @@ import cv2, numpy as np
 from ..config import LipsyncError, PreprocessConfig, provenance, sha256_file
 from ..align.forced import align, find_transcript
 from ..audio.features import log_mel, mel_windows, voice_activity
-from ..face.landmarks import cut_out, mouth_opening, mouth_width
+from ..face.landmarks import mouth_opening, mouth_width, warp
 from .store import FACE_EVERY, ROW_GROUP, RowWriter, encode_jpeg, read_meta
 from ..align.sync import estimate_offset, shift_audio
 from ..face.follow import follow_face
@@ -65,9 +65,10 @@ BLANK, NO_CROP = np.zeros((478,2), np.float32), np.zeros((2,3))
 def _row_pictures(rgb, i, tr, cfg):
     "JPEGs and sharpness of frame `i`"
     if tr.track[i] < 0: return b'', b'', 0.
-    face, mouth = cut_out(rgb, tr.to_face[i], tr.to_mouth[i], cfg.face_size, cfg.mouth_size)
+    mouth = warp(rgb, tr.to_mouth[i], cfg.mouth_size)
     _, sharp = cv2.meanStdDev(cv2.Laplacian(cv2.cvtColor(mouth, cv2.COLOR_RGB2GRAY), cv2.CV_16S))
-    return b'' if i % FACE_EVERY else encode_jpeg(face, cfg), encode_jpeg(mouth, cfg), float(sharp[0,0]**2)
+    face = b'' if i % FACE_EVERY else encode_jpeg(warp(rgb, tr.to_face[i], cfg.face_size), cfg)
+    return face, encode_jpeg(mouth, cfg), float(sharp[0,0]**2)
 
 def _rows(frames, tr, audio, opening, visemes, cfg):
     "The columns of the store, in batches of rows"

@@ -21,7 +21,8 @@ from fastcore.basics import patch
 
 from ..config import LipsyncError, atomic_path, cache_dir, sha256_file, versions
 from ..console import progress as progress_bar
-from ..face.landmarks import FACE_OVAL, LIPS_OUTER, FaceLandmarker, _mediapipe, _quiet
+from ..face.landmarks import FACE_OVAL, LIPS_OUTER, FaceLandmarker
+from ..face.nets import person_mask
 from ..align.espeak import Speech, speak, _save_text
 from ..align.visemes import SILENCE, phone_to_viseme
 from ..media import VideoWriter
@@ -206,9 +207,7 @@ def _person_mask(
     img:np.ndarray # uint8 [512,512,3]
 ) -> np.ndarray: # float32 [512,512], 0-1
     "Mask of the person"
-    mp = _mediapipe()
-    with _quiet(), mp.selfie_segmentation.SelfieSegmentation(model_selection=0) as s: m = s.process(img).segmentation_mask
-    return cv2.GaussianBlur(m, (0,0), 2)
+    return cv2.GaussianBlur(person_mask(img), (0,0), 2)
 
 # %% ../../nbs/290_demo_corpus.portraits.ipynb #masks-skin-mask
 def _skin_mask(
@@ -672,7 +671,7 @@ def _code() -> str:
     "A hash of the code and libraries that generate a clip"
     files = [sha256_file(importlib.util.find_spec(f'lipsync.{m}').origin)
              for m in ('demo_corpus.portraits','align.espeak','align.visemes','face.landmarks','media')]
-    return json.dumps([files, versions(('numpy','opencv-contrib-python','mediapipe','av','scikit-image','espeakng-loader'))])
+    return json.dumps([files, versions(('numpy','opencv-contrib-python','ai-edge-litert','av','scikit-image','espeakng-loader'))])
 
 def _key(c:_Clip) -> str: return sha256((json.dumps(asdict(c), sort_keys=True)+_code()).encode()).hexdigest()[:20]
 

@@ -103,7 +103,7 @@ COUNT_EVERY = 75 # Frames between two counts of the faces
 
 @functools.lru_cache
 def _landmarker():
-    "One per process: starting MediaPipe's graphs takes longer than a short clip"
+    "One for the whole process: its networks are loaded once"
     return FaceLandmarker()
 
 class FaceFollower:
