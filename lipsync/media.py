@@ -166,7 +166,7 @@ def _timed(path, fps):
 
 def read_frames(
     path:str|Path,       # Video
-    fps:float|None=None  # Frames a second of a constant grid; None: every frame at its own time
+    fps:float|None=None  # Frames per second of a constant grid; None: every frame at its own time
 ) -> Iterator[tuple[float, np.ndarray]]:
     "(seconds since the first frame, uint8 RGB [H,W,3] upright) of each frame, one at a time; raises `MediaError` where the file is damaged"
     img = None
@@ -181,7 +181,7 @@ class VideoInfo:
     path:str         # As given
     width:int        # Pixels, upright; 0 without video
     height:int       # Pixels, upright; 0 without video
-    fps:float        # Average frames a second; 0 without video
+    fps:float        # Average frames per second; 0 without video
     frames:int       # From the header, or estimated from the duration
     duration:float   # Seconds
     has_video:bool   # Has a video track (a cover image doesn't count)
@@ -332,7 +332,7 @@ def audio_blocks(
 class VideoTraits:
     "How a video is coded: time base, rate, colours, pixel aspect ratio"
     time_base:Fraction = TIME_BASE # Seconds a tick
-    rate:Fraction = Fraction(25)   # Average frames a second
+    rate:Fraction = Fraction(25)   # Average frames per second
     colorspace:int = 1             # Matrix, as H.264 numbers it: 1 is BT.709, 5 and 6 BT.601, 2 unknown
     primaries:int = 1              # Primaries, 2 is unknown
     transfer:int = 1               # Transfer curve, 2 is unknown
@@ -373,7 +373,7 @@ class VideoWriter:
         path:str|Path,         # Path of the finished file
         width:int,             # Pixels
         height:int,            # Pixels
-        fps:float,             # Frames a second; with `times` or `t` only the nominal rate
+        fps:float,             # Frames per second; with `times` or `t` only the nominal rate
         audio:np.ndarray=None, # float32 [N] mono or [N,2] stereo in [-1,1]; sample 0 is at time 0
         sr:int=16000,          # Its sample rate, Hz
         crf:int=18,            # H.264 quality, 0 (lossless) to 51; 18 looks like the source
@@ -388,7 +388,7 @@ class VideoWriter:
 
 # %% ../nbs/110_media.ipynb #rate
 def _rate(
-    fps:float # Frames a second
+    fps:float # Frames per second
 ) -> Fraction:
     "The exact rate: 29.97 is 30000/1001"
     if not fps > 0: raise MediaError(f"a rate of {fps} frames a second can't be written", "give a positive number")
@@ -486,7 +486,7 @@ def __exit__(self:VideoWriter, typ, exc, tb):
 def write_video(
     path:str|Path,         # Path of the finished file
     frames:Iterable,       # uint8 RGB [H,W,3] each, all of the same size
-    fps:float,             # Frames a second
+    fps:float,             # Frames per second
     audio:np.ndarray=None, # float32 [N] or [N,2] in [-1,1]
     sr:int=16000,          # Its sample rate, Hz
     **kw                   # For `VideoWriter`

@@ -81,7 +81,7 @@ def _faces(o, skin, size):
 def synthetic_batch(
     cfg:ModelConfig,     # Sizes of the images and the mel windows
     B:int=1,             # Clips
-    T:int=2,             # Frames, 25 a second
+    T:int=2,             # Frames, at 25 fps
     seed:int=0,          # Determines persons and curves
 ) -> dict:
     "A batch in the dataset's format; audio, visemes and mouths follow one curve"
@@ -155,7 +155,7 @@ def known_labels(path:Path) -> Path:
 def known_clip(
     path:Path,          # The .mkv to write; a .lab with the phones is written beside it
     picture:np.ndarray, # uint8 RGB [H,W,3], even sides: the image shown
-    fps=25,             # Frames a second; a `Fraction` for 30000/1001
+    fps=25,             # Frames per second; a `Fraction` for 30000/1001
     late:float=0.,      # Seconds by which the audio track starts later than the video track
     seconds:float=4.4, sr:int=16000,
 ) -> Path:
@@ -190,7 +190,7 @@ def known_offsets(
     seen, heard, # Brightness and loudness of each frame [T]
     said,        # Viseme of each frame [T]
     times,       # Seconds of each frame [T], increasing
-) -> np.ndarray: # [n,3]: for each moment well inside
+) -> np.ndarray: # [n,3]: for each event with enough frames on both sides
     "The delay of brightness, audio and viseme, in frames"
     at = np.interp(MOMENTS, times, np.arange(len(times)), np.nan, np.nan); said = np.asarray(said)
     inside = [(f,v) for f,v in zip(at, SIGNS.values()) if 4<=f<=len(times)-5]

@@ -125,7 +125,7 @@ def _closures(
     x:np.ndarray, # Samples
     sr:int,       # Hz
     most:float=.06, # Maximum shift of an onset, seconds
-    share:float=2/3 # ... and how much of the phone before it may take
+    share:float=2/3 # ... and the maximum share of the phone before
 ) -> list: # Onsets, seconds
     "Onsets, with those of stops moved back to the start of the silence"
     (db, step), out = _levels(x, sr), list(starts)

@@ -626,7 +626,7 @@ def mfa_prealign(
     batch:int=200,   # Videos per run of MFA
     jobs:int=None,   # Processes that MFA may use; default all cores
     progress=None    # Called with (done, total) after each batch
-) -> dict: # {video: its TextGrid} of those that have one now
+) -> dict: # {video: its TextGrid} of those that now have one
     "Align a corpus with MFA in batches before a long run; failures are logged and left to the next aligner"
     if not (cfg.use_mfa and shutil.which('mfa') and mfa_model(cfg.language)): return {}
     todo = [v for v in map(Path, videos) if v.is_file() and find_transcript(v)[1] is None and _text_file(v)[0]]

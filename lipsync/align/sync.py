@@ -116,10 +116,10 @@ def _agreement(e, s):
 
 # %% ../../nbs/230_align.sync.ipynb #lag-curve
 def lag_curve(
-    expected:np.ndarray, # [n+2*lags,2] from `expected_lips`, beginning `lags` frames before the picture does
-    seen:np.ndarray,     # [n,1 or 2] from the picture, nan where there is no face
+    expected:np.ndarray, # [n+2*lags,2] from `expected_lips`, starting `lags` frames before the video
+    seen:np.ndarray,     # [n,1 or 2] from the video, nan without a face
     fps:float=25,        # Frames per second
-) -> np.ndarray: # [2*lags+1], from sound early to sound late
+) -> np.ndarray: # [2*lags+1], from early to late audio
     "Agreement of lips and audio (-1 to 1) for each shift"
     lags = (len(expected)-len(seen))//2
     s = np.pad(seen, ((lags,lags),(0,0)), constant_values=np.nan)
@@ -211,12 +211,12 @@ def _verdict(top, margin, p, lags, seconds, full):
 
 # %% ../../nbs/230_align.sync.ipynb #estimate
 def estimate_offset(
-    opening:np.ndarray, # [n] of `mouth_opening`, nan where no face is
+    opening:np.ndarray, # [n] from `mouth_opening`, nan without a face
     audio:np.ndarray,   # float [N] mono, sample 0 at frame 0
     sr:int,             # Hz
     fps:float=25,       # Frames per second
     alignment:Alignment=None, # The phones of the audio, if known; improves accuracy
-    width:np.ndarray=None, # [n] of `mouth_width`: makes it surer still
+    width:np.ndarray=None, # [n] from `mouth_width`; improves accuracy further
 ) -> SyncEstimate:
     "The offset of the audio relative to the lips, and whether they belong together. Never raises; see `reason`"
     opening, audio = np.asarray(opening, float).reshape(-1), np.asarray(audio, np.float32).reshape(-1)

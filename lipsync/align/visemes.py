@@ -20,7 +20,7 @@ VISEME_NAMES = ('p b m', 'f v', 'θ ð', 't d n', 'l', 's z', 'ʃ ʒ tʃ dʒ', '
 N_VISEMES = len(VISEME_NAMES) # 21
 BILABIAL = 0                  # p b m: the lips meet
 SILENCE = N_VISEMES-1         # 20: closed or resting lips
-NEUTRAL = 18                  # ə: what an unknown sound is taken for; it is heard, so the mouth is not shut
+NEUTRAL = 18                  # ə: the default for unknown phones; they are audible, so the mouth isn't closed
 
 class Segment(NamedTuple):
     "A labelled time interval: a phone or a word"

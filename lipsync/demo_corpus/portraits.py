@@ -49,7 +49,7 @@ def _grid(w:int=WORK, h:int=WORK, x0:int=0, y0:int=0) -> tuple:
 def _remap(img, x, y, how=cv2.INTER_CUBIC): return cv2.remap(img, np.float32(x), np.float32(y), how, borderMode=cv2.BORDER_REFLECT_101)
 
 def _curve(
-    pts:np.ndarray # [n,2], x growing
+    pts:np.ndarray # [n,2], x increasing
 ):
     "A smooth curve y(x) through points, constant beyond its ends"
     p = np.polynomial.Polynomial.fit(pts[:,0], pts[:,1], 4)
@@ -551,7 +551,7 @@ def _prepare_eyes(self:Puppet):
 @patch
 def _blink(self:Puppet,
     img:np.ndarray, # uint8 [512,512,3], changed in place
-    b:float         # 0 open to 1 shut
+    b:float         # 0 open to 1 closed
 ):
     "Draw the lids"
     for x0,y0,X,Y,h,U,L in self.eyes:
@@ -606,7 +606,7 @@ def _motion(
 @patch
 def frame(self:Puppet,
     p:dict,         # Articulators of one frame
-    lids:float=0.,  # 0 open to 1 shut
+    lids:float=0.,  # 0 open to 1 closed
     head:tuple=(0,)*6, # As for `_turn`
     size:int=WORK   # Side, pixels
 ) -> np.ndarray: # uint8 [size,size,3]

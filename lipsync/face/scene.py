@@ -187,9 +187,9 @@ def _link(
     most:int,        # Faces
     least:int=5,     # Minimum number of frames of a face
     alike:float=ALIKE, # Minimum correlation of pieces of the same face
-) -> np.ndarray:     # [m] number of the face from left to right, -1: none of them
+) -> np.ndarray:     # [m] number of the face from left to right, -1: none
     "Join the pieces that show the same face"
-    groups = [] # [pieces, frames in which it is]
+    groups = [] # [pieces, their frames]
     for p in sorted(_pieces(rows, shot, prints), key=lambda p: -len(p.rows)):
         there = np.zeros(len(shot), bool); there[rows['frame'][p.rows]] = True
         free = [(max(_like(p, q) for q in g[0]), i) for i,g in enumerate(groups) if not (g[1] & there).any()]
@@ -582,8 +582,8 @@ def parse_faces(
 
 def assign(
     scene:Scene,
-    sounds:dict, # {who: sound}, from `parse_faces`
-) -> dict:       # {index of the face: sound}
+    sounds:dict, # {who: audio file}, from `parse_faces`
+) -> dict:       # {index of the face: audio file}
     "The audio of each face"
     out, by = {}, {}
     for who, sound in sounds.items():

@@ -185,7 +185,7 @@ class FaceTrack:
     times:np.ndarray   # Seconds [n]
     landmarks:list     # float32 [478,3] in frame pixels, None without a face
     track:np.ndarray   # Number of the track [n], -1 without a face
-    to_face:list       # [2,3] frame -> face crop, smoothed; None where there is no face
+    to_face:list       # [2,3] frame -> face crop, smoothed; None without a face
     to_mouth:list      # [2,3] frame -> mouth crop
     speakers:list = field(default_factory=list) # If there were several faces: which one was chosen, with which margin
     measured:float = 1. # Share of the frames measured with FaceMesh

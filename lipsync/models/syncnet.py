@@ -174,7 +174,7 @@ def in_sync_counts(
     mouths, mels,           # As in `sync_windows`
     clip:torch.Tensor=None, # Video of each clip [B] (`places`); None: all different
     start:torch.Tensor=None,# First frame of each clip in its video [B]
-) -> torch.Tensor:          # [3,2]: right answers and questions on true pairs, moved ones of the same clip, other clips
+) -> torch.Tensor:          # [3,2]: correct answers and number of pairs, for pairs in sync, of the same clip, and of other clips
     "Counts of correct and all pairs of a batch, each against the whole batch; add up the counts of batches"
     v,a = (x.flatten(0,1) for x in embed_windows(model, mouths, mels))
     B, x = len(mels), _sound(mels, model.n)
@@ -188,7 +188,7 @@ def in_sync_counts(
 # %% ../../nbs/335_models.syncnet.ipynb #in-sync-accuracy
 def in_sync_accuracy(
     counts:torch.Tensor, # From `in_sync_counts`, or a sum of them
-) -> float:              # 0-1; 0.5 is guessing; nan when nothing could be asked
+) -> float:              # 0-1; 0.5 is chance level; nan if there are no pairs
     "Share of pairs classified correctly: half in sync, the others half from the same clip and half from other clips (one kind if there is only one)"
     share = [c[0].item()/c[1].item() for c in counts if c[1]>0]
     return (share[0]+sum(share[1:])/len(share[1:]))/2 if counts[0,1]>0 else float('nan')
@@ -225,7 +225,7 @@ def best_offsets(
     return offset_logits(model, mouths, mels, max_offset).argmax(-1)[_asked(mels, model.n, max_offset)]-max_offset
 
 # %% ../../nbs/335_models.syncnet.ipynb #sync-accuracy
-def sync_accuracy(model:SyncDiscriminator, mouths, mels, max_offset:int=7, tol:int=1) -> float: # 0-1; nan when no window can be asked
+def sync_accuracy(model:SyncDiscriminator, mouths, mels, max_offset:int=7, tol:int=1) -> float: # 0-1; nan if no window can be evaluated
     "Share of windows whose own audio matches best among nearby offsets, within `tol` frames"
     best = best_offsets(model, mouths, mels, max_offset)
     return (best.abs()<=tol).float().mean().item() if len(best) else float('nan')

@@ -108,7 +108,7 @@ def vary(
 # %% ../../nbs/310_models.viseme_predictor.ipynb #loss
 def predictor_loss(
     scores:torch.Tensor,  # From `VisemePredictor`: [B,T,21]
-    visemes:torch.Tensor, # [B,T], 0-20, -1 where not known
+    visemes:torch.Tensor, # [B,T], 0-20, -1 if unknown
     closed:float=1.5,     # Weight of frames with closed lips; others have 1
     smoothing:float=.1,   # Label smoothing
 ) -> torch.Tensor:
