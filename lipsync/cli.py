@@ -134,6 +134,19 @@ def _speak():
     for s in (sys.stdout, sys.stderr):
         if hasattr(s, 'reconfigure'): s.reconfigure(errors='backslashreplace')
 
+# %% ../nbs/695_cli.ipynb #renamed
+_RENAMED = {'live': {'--late': ('--overrun', {'wait': 'buffer'})}} # command: {old flag: (its name now, {old value: value now})}
+
+def _renamed(word, argv):
+    "The arguments with flags and values under their present names"
+    old, out = _RENAMED.get(word, {}), []
+    for a in argv:
+        flag, eq, value = a.partition('=')
+        if flag in old: now, values = old[flag]; log.warning("%s is now %s", flag, now); out.append(now + (eq+values.get(value, value) if eq else ''))
+        elif out and argv[len(out)-1] in old: out.append(old[argv[len(out)-1]][1].get(a, a))
+        else: out.append(a)
+    return out
+
 # %% ../nbs/695_cli.ipynb #run
 def run(
     word:str,       # Command, e.g. `dub`
@@ -150,7 +163,7 @@ def run(
             keep_memory()
             if (line := busy()) and not {'-h','--help'} & set(argv): log.info(line)
         fn = find_command(word)
-        args = parser_for(fn, prog or f'lipsync {word}', also).parse_args(argv)
+        args = parser_for(fn, prog or f'lipsync {word}', also).parse_args(_renamed(word, argv))
         code = fn(**vars(args))
         sys.stdout.flush()
         return code if isinstance(code, int) else 0

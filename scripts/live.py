@@ -8,7 +8,7 @@ Without --checkpoint the training-free generator draws the mouths, for any face.
 
 From the microphone to a window (--size prints the frame size):
 
-    arecord -q -t raw -f S16_LE -c 1 -r 16000 | python scripts/live.py --face me.jpg --late drop \\
+    arecord -q -t raw -f S16_LE -c 1 -r 16000 | python scripts/live.py --face me.jpg --overrun drop \\
       | ffplay -loglevel error -f rawvideo -pixel_format rgb24 -framerate 25 -video_size $(python scripts/live.py --face me.jpg --size) -
 
 Any file, streamed in real time (-re), to an mp4 with its audio:

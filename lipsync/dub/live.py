@@ -413,13 +413,13 @@ def _steps(pieces, sr, tape, clock):
 def __call__(self:Live,
     pieces:Iterable,   # Audio chunks of any length, float32 [n] in [-1,1] or int16, mono or stereo [n,2]; can block
     sr:int=CFG.audio_sr, # Sample rate, Hz
-    late:Literal['wait','drop']='wait', # If the machine is too slow: delay the audio, or skip frames
+    overrun:Literal['buffer','drop']='buffer', # If the machine is too slow: buffer the audio, or drop frames
     patience:float=.1, # Seconds of audio that can wait before frames are skipped
 ) -> Iterator[Frame]:
     "Yield the frames of the audio, each as soon as it is final"
-    if late not in ('wait','drop'): raise LipsyncError(f"no such way to be late: '{late}'", "choose wait or drop")
+    if overrun not in ('buffer','drop'): raise LipsyncError(f"no such overrun: '{overrun}'", "choose buffer or drop")
     if not 4000 <= sr <= 192000: raise LipsyncError(f"sound at {sr} Hz", "give the sample rate of the sound in Hz, e.g. 16000")
-    return self._frames(pieces, sr, late == 'drop', patience)
+    return self._frames(pieces, sr, overrun == 'drop', patience)
 
 # %% ../../nbs/570_dub.live.ipynb #frames
 def _late(clock, patience, most=4):
@@ -452,11 +452,11 @@ def stream(
     face,                  # Photo, folder of photos, short video, or a `Scene` of one
     checkpoint=None,       # Checkpoint file, folder or address, or a `CompleteLipSyncModel`; None: training-free
     sr:int=16000,          # Sample rate of the audio, Hz
-    late:Literal['wait','drop']='wait', # If the machine is too slow: delay the audio, or skip frames
+    overrun:Literal['buffer','drop']='buffer', # If the machine is too slow: buffer the audio, or drop frames
     **kw                   # Passed to `Live`: who, device, predictor, smooth, batch, seconds, unmarked
 ) -> Iterator[Frame]:
     "Yield 25 frames a second of a face that speaks the arriving audio, each as soon as it is final"
-    return Live(face, checkpoint, **kw)(audio_chunks, sr, late)
+    return Live(face, checkpoint, **kw)(audio_chunks, sr, overrun)
 
 # %% ../../nbs/570_dub.live.ipynb #pcm
 def pcm_pieces(
@@ -501,7 +501,7 @@ def live(
     mp4:Path=None,       # Write this file, with audio, instead of raw frames
     sr:int=16000,        # Sample rate of the audio, Hz
     who:str='speaker',   # Which face: speaker, left, right, largest, or a number from the left
-    late:Literal['wait','drop']='wait', # If the machine is too slow: delay the audio, or skip frames (for microphones)
+    overrun:Literal['buffer','drop']='buffer', # If the machine is too slow: buffer the audio, or drop frames (for microphones)
     batch:int=1,         # Frames per step: more are faster, with higher latency
     device:str=None,     # cpu or cuda; default: a GPU if available
     unmarked:str=None,   # Reason for omitting the badge or mark "AI"
@@ -515,7 +515,7 @@ def live(
     if mp4: prepared.badge = None # the file's metadata has the mark
     print(f"{prepared.width}x{prepared.height} rgb24, {CFG.fps} frames a second, {prepared.latency['all']:.0f} ms late by design; listening",
         file=sys.stderr, flush=True)
-    frames = prepared(pcm_pieces(sys.stdin.buffer), sr, late)
+    frames = prepared(pcm_pieces(sys.stdin.buffer), sr, overrun)
     if mp4: print(f"{save_stream(frames, mp4, sr, unmarked=unmarked)} frames -> {mp4}", file=sys.stderr); return 0
     try:
         for f in frames: sys.stdout.buffer.write(f.rgb.tobytes()); sys.stdout.buffer.flush()

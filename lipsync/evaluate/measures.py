@@ -18,7 +18,7 @@ from ..config import LipsyncError, atomic_path
 from ..audio.features import voice_activity
 from ..face.landmarks import CLOSED, closed_share, closures, LIPS_INNER, LIPS_OUTER, OUTER_EYES, FaceLandmarker, mouth_opening, mouth_width, warp
 from ..face.tracks import FaceTrack
-from ..align.sync import curve_over_lags
+from ..align.lags import curve_over_lags
 from ..align.visemes import SILENCE
 from ..dub.seams import face_track
 from ..media import probe, read_audio, read_frames, write_video

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 import numpy as np, torch, torch.nn.functional as F
 from torch.utils.data import default_collate
-from ..align.sync import curve_over_lags, innovations
+from ..align.lags import curve_over_lags, innovations
 from ..config import ModelConfig, model_config
 from ..console import emit, show_table
 from ..models.syncnet import SyncDiscriminator, pair_weights, places, sync_terms, all_windows
