@@ -84,17 +84,17 @@ def _is_number(v):
 def show_table(
     rows:list,     # Dicts; the keys of the first are the columns
     title:str='',  # Above it
-    most:int=None, # Maximum number of rows; the rest is counted below
+    max_rows:int=None, # Maximum number of rows; the rest is counted below
 ):
     "Print rows as a table: framed and wrapped on a terminal, one line per row elsewhere"
     tty = sys.stdout.isatty()
     t = Table(title=Text(title) if title else None, title_justify='left', title_style='bold', header_style='bold',
               box=box.ROUNDED if tty else box.SIMPLE_HEAD, show_edge=tty, pad_edge=tty)
     for k,v in (rows[0] if rows else {}).items(): t.add_column(Text(k), justify='right' if _is_number(v) else 'left', overflow='fold', no_wrap=not tty)
-    for r in rows[:most]: t.add_row(*(Text(_cell(r.get(k))) for k in rows[0]))
+    for r in rows[:max_rows]: t.add_row(*(Text(_cell(r.get(k))) for k in rows[0]))
     if rows: Console(file=sys.stdout, width=None if tty else 10_000).print(t)
     elif title: print(title)
-    if most and len(rows) > most: print(f"  … and {len(rows)-most:,} more (all of them with --json)")
+    if max_rows and len(rows) > max_rows: print(f"  … and {len(rows)-max_rows:,} more (all of them with --json)")
     if rows: print()
 
 # %% ../nbs/120_console.ipynb #emit

@@ -142,10 +142,10 @@ class Photos:
 def open_source(
     face:str|Path|list,    # Video, photo, folder of photos, or list of photos
     seconds:float=1.,      # How long photos are shown, seconds
-    most:float=math.inf,   # Maximum seconds of the source to use
+    max_seconds:float=math.inf,   # Maximum seconds of the source to use
 ):                         # `Video` or `Photos`
     "The frames of a video or of photos; raises `LipsyncError`"
-    return Photos(face, min(seconds, most)) if is_photos(face) else Video(face, most)
+    return Photos(face, min(seconds, max_seconds)) if is_photos(face) else Video(face, max_seconds)
 
 # %% ../nbs/115_sources.ipynb #shrunk
 class Shrunk:

@@ -188,13 +188,13 @@ def centre(
 
 def known_offsets(
     seen, heard, # Brightness and loudness of each frame [T]
-    said,        # Viseme of each frame [T]
+    text,        # Viseme of each frame [T]
     times,       # Seconds of each frame [T], increasing
 ) -> np.ndarray: # [n,3]: for each event with enough frames on both sides
     "The delay of brightness, audio and viseme, in frames"
-    at = np.interp(MOMENTS, times, np.arange(len(times)), np.nan, np.nan); said = np.asarray(said)
+    at = np.interp(MOMENTS, times, np.arange(len(times)), np.nan, np.nan); text = np.asarray(text)
     inside = [(f,v) for f,v in zip(at, SIGNS.values()) if 4<=f<=len(times)-5]
-    return np.array([[centre(x, f)-f for x in (seen, heard, said==v)] for f,v in inside]).reshape(-1, 3)
+    return np.array([[centre(x, f)-f for x in (seen, heard, text==v)] for f,v in inside]).reshape(-1, 3)
 
 # %% ../nbs/130_testing.ipynb #ask
 def n_params(m:nn.Module) -> int:

@@ -88,15 +88,15 @@ def room_noise(
     times:np.ndarray,   # Seconds of the frames [n], increasing
     visemes:np.ndarray, # Visemes of the frames [n]
     silence:int=20,     # The viseme of silence
-    most:int=20,        # Number of 15-second pieces analysed, spread over the whole
-    least:float=-.7,    # Mean mel value above which noise matters; pauses of clean recordings are below
+    max_pieces:int=20,        # Number of 15-second pieces analysed, spread over the whole
+    min_level:float=-.7,    # Mean mel value above which noise matters; pauses of clean recordings are below
     near:float=.075,    # 3 dB: as quiet as the quietest tenth
 ) -> np.ndarray:        # Power per band [80]; None if it is quiet enough, or there is no pause
     "The power spectrum of the background noise, measured while nobody speaks"
     inside = np.flatnonzero((times >= 0) & (times < sound.seconds)); starts = range(0, len(inside), 375)
-    at = [inside[a:a+375] for a in starts[::-(-len(starts)//most) or 1]]
+    at = [inside[a:a+375] for a in starts[::-(-len(starts)//max_pieces) or 1]]
     if not at: return None
     x, said, i = np.concatenate([np.asarray(Mels(sound, times[k])) for k in at]), voiced(sound, times), np.concatenate(at)
     level = x.mean((1,2))
     quiet = (visemes[i] == silence) & (~said[i] | (level < np.quantile(level, .1)+near))
-    return _power(x[quiet]).mean((0,2)) if quiet.any() and level[quiet].mean() >= least else None
+    return _power(x[quiet]).mean((0,2)) if quiet.any() and level[quiet].mean() >= min_level else None

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['LIPS_OUTER', 'LIPS_INNER', 'RIGHT_EYE', 'LEFT_EYE', 'FACE_OVAL', 'OUTER_EYES', 'INNER_EYES', 'LIP_GAP', 'MOUTH_ENDS',
-           'CHIN', 'NOSE_TIP', 'STABLE', 'TEMPLATE', 'TEMPLATE_SIZE', 'HALF', 'CLOSEUP', 'CLOSED', 'apply', 'invert',
-           'compose', 'warp', 'similarity', 'face_transform', 'Face', 'Seen', 'Landmarker', 'FaceLandmarker',
-           'draw_landmarks', 'mouth_y', 'mouth_transform', 'runs', 'smooth_transforms', 'mouth_opening', 'mouth_width',
-           'closed_share', 'closures']
+           'CHIN', 'NOSE_TIP', 'STABLE', 'TEMPLATE', 'TEMPLATE_SIZE', 'CLOSED', 'apply_affine', 'invert_affine',
+           'compose_affine', 'warp', 'fit_similarity', 'face_transform', 'Face', 'Seen', 'Landmarker', 'FaceLandmarker',
+           'draw_landmarks', 'mouth_y', 'mouth_transform', 'true_runs', 'smooth_transforms', 'mouth_opening',
+           'mouth_width', 'closed_share', 'closures']
 
 # %% ../../nbs/240_face.landmarks.ipynb #imports
 import math
@@ -39,7 +39,7 @@ TEMPLATE = np.array([(151,190), (361,190), (215,195), (297,195), (256,184), (256
 TEMPLATE_SIZE = 512
 
 # %% ../../nbs/240_face.landmarks.ipynb #affine
-def apply(
+def apply_affine(
     M:np.ndarray, # [2,3]
     pts           # [N,2 or more] points; only x and y are used
 ) -> np.ndarray:
@@ -47,14 +47,14 @@ def apply(
     M = np.asarray(M, np.float64)
     return np.asarray(pts, np.float64)[...,:2] @ M[:,:2].T + M[:,2]
 
-def invert(
+def invert_affine(
     M:np.ndarray # [2,3]
 ) -> np.ndarray:
     "The transform back, float64 [2,3]"
     return cv2.invertAffineTransform(np.asarray(M, np.float64))
 
 # %% ../../nbs/240_face.landmarks.ipynb #compose
-def compose(
+def compose_affine(
     A:np.ndarray, # [2,3], applied second
     B:np.ndarray  # [2,3], applied first
 ) -> np.ndarray:
@@ -72,26 +72,26 @@ def warp(
     wh = (size,size) if np.isscalar(size) else tuple(size)
     M = np.asarray(M, np.float64)
     k = math.sqrt(abs(np.linalg.det(M[:,:2])))
-    if k > 2 and min(wh) > 1: return cv2.resize(warp(frame, compose(HALF, M), [-(-s//2) for s in wh]), None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)[:wh[1],:wh[0]]
+    if k > 2 and min(wh) > 1: return cv2.resize(warp(frame, compose_affine(_HALF, M), [-(-s//2) for s in wh]), None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)[:wh[1],:wh[0]]
     if k < 0.7: frame, M = _shrunk(frame, M, wh, k)
     return cv2.warpAffine(frame, M, wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
-HALF = np.array([[.5,0,-.25],[0,.5,-.25]]) # Half the size; pixel centres are at whole numbers
+_HALF = np.array([[.5,0,-.25],[0,.5,-.25]]) # Half the size; pixel centres are at whole numbers
 
 # %% ../../nbs/240_face.landmarks.ipynb #shrunk
 def _shrunk(frame, M, wh, k):
     "The part of the frame that the crop shows, shrunk by `k`, and the matrix for it"
     h, w = frame.shape[:2]
-    c = apply(invert(M), [(0,0), (wh[0],0), (0,wh[1]), wh])
+    c = apply_affine(invert_affine(M), [(0,0), (wh[0],0), (0,wh[1]), wh])
     (x0,y0), (x1,y1) = np.clip(c.min(0)-4/k, 0, (w-2,h-2)).astype(int), np.clip(c.max(0)+4/k, 2, (w,h)).astype(int)
     part = frame[y0:max(y1,y0+2), x0:max(x1,x0+2)]
     n = max(1, round(part.shape[1]*k)), max(1, round(part.shape[0]*k))
     f = np.array(n)/part.shape[1::-1] # the true factors, after rounding
     to_frame = np.array([[1/f[0], 0, 0.5/f[0]-0.5+x0], [0, 1/f[1], 0.5/f[1]-0.5+y0]]) # pixel centres are at whole numbers
-    return cv2.resize(part, n, interpolation=cv2.INTER_AREA), compose(M, to_frame)
+    return cv2.resize(part, n, interpolation=cv2.INTER_AREA), compose_affine(M, to_frame)
 
 # %% ../../nbs/240_face.landmarks.ipynb #similarity
-def similarity(
+def fit_similarity(
     src:np.ndarray,          # [N,2] points
     dst:np.ndarray,          # [N,2] where they shall go
     rotate:bool=True         # Else only scale and shift
@@ -111,7 +111,7 @@ def face_transform(
     upright:bool=True      # Level the eyes (False keeps the head's roll)
 ) -> np.ndarray:
     "[2,3] from the frame to the face crop, by the points that speech doesn't move"
-    return similarity(np.asarray(landmarks)[list(STABLE),:2], TEMPLATE*(size/TEMPLATE_SIZE), upright)
+    return fit_similarity(np.asarray(landmarks)[list(STABLE),:2], TEMPLATE*(size/TEMPLATE_SIZE), upright)
 
 # %% ../../nbs/240_face.landmarks.ipynb #face
 class Face(NamedTuple):
@@ -170,7 +170,7 @@ class FaceLandmarker:
 
     def __enter__(self): return self
     def __exit__(self, *args): self.close()
-    def __getstate__(self): return self.__dict__ | dict(_nets={}, _follow={}) # another process loads its own
+    def __getstate__(self): return self.__dict__ | dict(_nets={}, _follow={}, _follows=False) # another process loads its own
 
 # %% ../../nbs/240_face.landmarks.ipynb #graphs
 @patch
@@ -194,7 +194,7 @@ def _meshes(self:FaceLandmarker,
     return self._follow[n](rgb)
 
 # %% ../../nbs/240_face.landmarks.ipynb #closeup
-CLOSEUP = 320 # Side of the enlarged square, pixels
+_CLOSEUP = 320 # Side of the enlarged square, pixels
 
 # %% ../../nbs/240_face.landmarks.ipynb #closeup-closeup
 @patch
@@ -205,9 +205,9 @@ def _closeup(self:FaceLandmarker,
 ) -> tuple|None:
     "FaceMesh on the enlarged surroundings of a box: (points in pixels of the frame, confidence), or None"
     x0, y0, x1, y1 = box
-    k = CLOSEUP/max(x1-x0, y1-y0, 1)/grow
-    M = np.array([[k, 0, CLOSEUP/2-k*(x0+x1)/2], [0, k, CLOSEUP/2-k*(y0+y1)/2]])
-    for lm, sure in self._meshes(warp(rgb, M, CLOSEUP), still=True):
+    k = _CLOSEUP/max(x1-x0, y1-y0, 1)/grow
+    M = np.array([[k, 0, _CLOSEUP/2-k*(x0+x1)/2], [0, k, _CLOSEUP/2-k*(y0+y1)/2]])
+    for lm, sure in self._meshes(warp(rgb, M, _CLOSEUP), still=True):
         lm[:,:2] -= M[:,2]
         return (lm/k).astype(np.float32), sure
 
@@ -335,7 +335,7 @@ def mouth_y(
     transforms:Iterable  # [2,3] to the face crop of each frame, or None
 ) -> float:
     "Median height of the mouth's centre in the face crop, pixels: one number for a track"
-    ys = [apply(M, lm[list(LIPS_OUTER)])[:,1].mean() for lm,M in zip(landmarks, transforms) if lm is not None and M is not None]
+    ys = [apply_affine(M, lm[list(LIPS_OUTER)])[:,1].mean() for lm,M in zip(landmarks, transforms) if lm is not None and M is not None]
     if not ys: raise LipsyncError("no face in the track, so no mouth either", "give at least one frame with a face")
     return float(np.median(ys))
 
@@ -402,7 +402,7 @@ def _steady(
     return wide + taken*np.clip(1 - 2*_noise(x)**2/np.maximum(power, 1e-30), 0, 1)
 
 # %% ../../nbs/240_face.landmarks.ipynb #smooth
-def runs(
+def true_runs(
     present:Iterable # Truth for each frame
 ) -> list:
     "(start, stop) of each unbroken run of true values"
@@ -417,7 +417,7 @@ def smooth_transforms(
 ) -> list:
     "The transforms without their tremble; each unbroken run by itself, None stays None"
     out = list(transforms)
-    for a, b in runs(M is not None for M in out):
+    for a, b in true_runs(M is not None for M in out):
         if b-a < 3 or sigma <= 0: continue
         p = _params(np.stack(out[a:b]).astype(np.float64), size/2)
         out[a:b] = list(_from_params(np.stack([_steady(c, sigma) for c in p.T], 1), size/2))
@@ -460,5 +460,5 @@ def closures(
 ) -> tuple:             # (share, how many)
     "In which share of the sounds, runs of true values, the lips are closed at some time; nan where there are none"
     n, o = len(on), np.asarray(opening, float)
-    least = [np.nan_to_num(o[max(a-around, 0):min(b+around, n)], nan=np.inf).min() for a, b in runs(on) if np.isfinite(o[a:b]).any()]
+    least = [np.nan_to_num(o[max(a-around, 0):min(b+around, n)], nan=np.inf).min() for a, b in true_runs(on) if np.isfinite(o[a:b]).any()]
     return (float(np.mean([x < limit for x in least])) if least else math.nan), len(least)

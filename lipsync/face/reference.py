@@ -22,10 +22,10 @@ def turned_away(
 def calm_frames(
     tr:FaceTrack,
     at:Iterable,  # Frames to choose from
-    most:int=5,
+    max_frames:int=5,
 ) -> list:
     "The most frontal frames with the mouth most closed, in their order"
-    return sorted(sorted(at, key=lambda i: turned_away(tr.landmarks[i])+mouth_opening(tr.landmarks[i]))[:most])
+    return sorted(sorted(at, key=lambda i: turned_away(tr.landmarks[i])+mouth_opening(tr.landmarks[i]))[:max_frames])
 
 def mouth_range(
     tr:FaceTrack,
