@@ -24,20 +24,20 @@ PROBLEMS = { # kind: (prevents processing, fix)
     'unreadable':      (True, "check that it plays; copy or record it again"),
     'cut short':       (True, "bytes are missing at the end: copy it again"),
     'empty file':      (True, "copy it again"),
-    'no audio':        (True, "there is nothing to learn from without sound: add it, or leave the video out"),
-    'no picture':      (True, "there is sound only: leave it out with --pattern"),
+    'no audio':        (True, "a video without audio can't be used: add the audio, or leave the video out"),
+    'no picture':      (True, "it has only audio: leave it out with --pattern"),
     'zero length':     (True, "copy or record it again"),
-    'link to nowhere': (True, "bring back what the link points to, or remove the link"),
+    'link to nowhere': (True, "restore the link's target, or remove the link"),
     'not a file':      (True, "a pipe or a device: move it away"),
     'same output':     (True, "two videos would get one processed file: rename one of them"),
     'no permission':   (True, "chmod -R u+rX the folder"),
     'not in a person folder': (False, "make a folder for each person and move the videos there"),
     'too deep':        (False, "move the videos up into the person's own folder"),
     'other ending':    (False, "to take them too: --pattern '{pattern}'"),
-    'no videos in it': (False, "a folder without matching videos: was something not copied, or is it not a person's?"),
-    'odd name':        (False, "processed all the same, but rename it: other tools will stumble"),
-    'mixed frame rates': (False, "all are brought to 25 fps; look whether the sources are what you think"),
-    'duplicate':       (False, "keep one: copies in train and val spoil the validation"),
+    'no videos in it': (False, "a folder without matching videos: check that everything was copied, and that it is a person's folder"),
+    'odd name':        (False, "processed anyway, but rename it: other tools may fail"),
+    'mixed frame rates': (False, "all are resampled to 25 fps; check that the sources are what you expect"),
+    'duplicate':       (False, "keep one: copies in train and val invalidate the validation"),
     'short':           (False, "shorter than a training sequence: it will be processed but not learned from"),
 }
 
@@ -195,7 +195,7 @@ class _Kept:
         if not self.new or self.path is None: return
         try:
             with atomic_path(self.path) as t: t.write_text(to_json(dict(version=1, files=self.old)))
-        except OSError as e: log.info(f"the scan is not kept for the next time: {e}")
+        except OSError as e: log.info(f"the scan can't be cached: {e}")
 
 # %% ../../nbs/260_data.corpus.ipynb #cache-threads
 def _threads(): return min(16, 4*cores())
@@ -463,7 +463,7 @@ def _show_check(r):
     for p in r['problems']: print(f"{'!' if p['error'] else ' '} {p['kind']}: {p['count']:,}, e.g. {printable(_example(p, r['data_dir']))}\n      {p['fix']}")
     print()
     if r['transcripts'] < r['videos']:
-        print(f"{plural(r['videos']-r['transcripts'], 'video')} without a transcript: their phones will only be guessed from the sound")
+        print(f"{plural(r['videos']-r['transcripts'], 'video')} without a transcript: their phones will be estimated from the audio, less accurately")
     if r['estimate']: _show_estimate(r['estimate'])
     print('\nnext:', *r['next'], sep='\n  ')
 
@@ -616,7 +616,7 @@ def _show_status(r, again):
     if r['changed'] and len(r['changed']) > 10: print(f"  … and {len(r['changed'])-10:,} more changed since")
     if r['without_video']: print(f"  {plural(r['without_video'], 'processed file')} without a video here")
     if r['in_two_splits']:
-        print(f"  {plural(len(r['in_two_splits']), 'file')} in more than one split, e.g. {r['in_two_splits'][0]}: delete one of each, or validation is spoilt")
+        print(f"  {plural(len(r['in_two_splits']), 'file')} in more than one split, e.g. {r['in_two_splits'][0]}: delete one of each, or the validation is invalid")
     if again: print(f"next: {again}")
 
 # %% ../../nbs/260_data.corpus.ipynb #status-show-again

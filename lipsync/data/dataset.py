@@ -495,5 +495,5 @@ def choose_workers(
         if need and r >= need: best = len(table)-1; break
         n = min(2*n, max_workers) if 0 < n < max_workers else n+1
     pick, rates = table[best]['workers'], ', '.join(f"{t['workers']}: {t['items_per_s']:.0f}" for t in table)
-    log.info(f"{pick} loader processes; items a second by their number: {rates}")
+    log.info(f"{pick} loader processes; items per second by their number: {rates}")
     return pick, table

@@ -203,7 +203,7 @@ def _forecast(
     done = [r for r in reports if r.status == 'done']
     if not done:
         raise LipsyncError(f"pre-flight: none of {len(reports)} videos could be processed, e.g. {reports[0].source}: {reports[0].reason}",
-                           "mend that, or start without it: --preflight 0")
+                           "fix that, or start without it: --preflight 0")
     size = lambda p: Path(p).stat().st_size
     quick = sorted(done, key=lambda r: r.seconds/size(r.source))[:-(-len(done)//2)] # the first video of a worker also loads the models
     rate, ahead = sum(r.seconds for r in quick)/sum(size(r.source) for r in quick), sum(size(j[0]) for j in rest)

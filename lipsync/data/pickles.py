@@ -141,13 +141,13 @@ class _Unpickler(pickle.Unpickler):
     "An unpickler that allows only the names in `_ALLOWED`"
     def find_class(self, module, name):
         if (module, name) in _ALLOWED: return _ALLOWED[module, name]
-        raise LipsyncError(f"it asks for {module}.{name}, which no data needs: refused, nothing of it was run")
+        raise LipsyncError(f"it asks for {module}.{name}, which data never need: rejected, nothing was run")
 
 # %% ../../nbs/268_data.pickles.ipynb #load-scan
 def _scan(f, size):
     "Reject opcodes that allocate memory; raises `ValueError` if the stream is damaged"
     for op, arg, pos in pickletools.genops(f):
-        if op.name in ('PUT','BINPUT','LONG_BINPUT') and arg > size: raise LipsyncError("a memo entry far beyond its own size: refused")
+        if op.name in ('PUT','BINPUT','LONG_BINPUT') and arg > size: raise LipsyncError("a memo entry far beyond its own size: rejected")
     f.seek(0)
 
 # %% ../../nbs/268_data.pickles.ipynb #load-file
@@ -159,7 +159,7 @@ def load_pkl(
         with open(path, 'rb') as f:
             _scan(f, os.fstat(f.fileno()).st_size)
             return _Unpickler(f).load()
-    except LipsyncError as e: raise LipsyncError(f"{path}: {e}", "use only pickles of the older layout, and only from people you know") from None
+    except LipsyncError as e: raise LipsyncError(f"{path}: {e}", "use only pickles of the reference design, and only from people you trust") from None
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError, MemoryError, OverflowError, RecursionError, ImportError,
             OSError) as e:
         raise LipsyncError(f"{path}: not a readable pickle ({type(e).__name__}: {str(e)[:80]})", "copy it again, or make it again") from None
@@ -167,7 +167,7 @@ def load_pkl(
 # %% ../../nbs/268_data.pickles.ipynb #import-check
 def _get(d, key):
     "A value of the pickle as an array, a list or a plain value"
-    if key not in d: raise LipsyncError(f"no '{key}' in it: not the older layout")
+    if key not in d: raise LipsyncError(f"no '{key}' in it: not a pickle of the reference design")
     return d[key].value if isinstance(d[key], _Array) else d[key]
 
 def _numbers(d, key, n, shape=()):
@@ -193,7 +193,7 @@ def _merge(d):
     "{frame: (face, mouth, mel, viseme)}, the pairs of consecutive frames, and the number of frames that differ between sequences"
     frames, pairs, differ, seen = {}, set(), set(), set()
     for s in (x for x in _get(d, 'sequences')):
-        if not isinstance(s, dict): raise LipsyncError("a sequence that is no dict: not the older layout")
+        if not isinstance(s, dict): raise LipsyncError("a sequence that is no dict: not a pickle of the reference design")
         if id(s) in seen: continue
         seen.add(id(s)); n = len(_get(s, 'frame_indices'))
         idx, vis, mel = _numbers(s, 'frame_indices', n).astype(np.int64).tolist(), _numbers(s, 'visemes', n), _numbers(s, 'mel_windows', n, (80,7))
@@ -221,11 +221,11 @@ def _import(src, dst):
     "Convert one pickle to a processed file; returns the number of frames"
     try:
         d = load_pkl(src)
-        if not isinstance(d, dict): raise LipsyncError("no dict: not the older layout")
+        if not isinstance(d, dict): raise LipsyncError("no dict: not a pickle of the reference design")
         fps, sr = float(_get(d, 'fps')), int(_get(d, 'audio_sr'))
         if not (1 <= fps <= 1000 and 1000 <= sr <= 10**6): raise LipsyncError(f"{fps:g} frames and {sr} samples a second")
         frames, pairs, differ = _merge(d)
-    except (TypeError, ValueError, OverflowError) as e: raise LipsyncError(f"not the older layout ({e})") from None
+    except (TypeError, ValueError, OverflowError) as e: raise LipsyncError(f"not a pickle of the reference design ({e})") from None
     who, _, what = dst.stem.removesuffix('_processed').partition('_')
     person, video = (d[k] if isinstance(d.get(k), str) else v for k,v in (('person',who), ('video',what or who)))
     index = sorted(frames)

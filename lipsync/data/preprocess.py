@@ -77,7 +77,7 @@ def _rows(frames, tr, audio, opening, visemes, cfg):
     for a in range(0, n, ROW_GROUP):
         s = slice(a, min(a+ROW_GROUP, n))
         pics = [_row_pictures(rgb, i, tr, cfg) for i, (_, rgb) in zip(range(s.start, s.stop), frames)]
-        if len(pics) < s.stop-a: raise MediaError("the video reads differently the second time", "copy it to a sound disk")
+        if len(pics) < s.stop-a: raise MediaError("the video reads differently the second time", "copy it to another disk")
         lms, mat = tr.landmarks[s], lambda Ms: np.stack([_NO_CROP if M is None else M for M in Ms])
         yield dict(frame_index=np.arange(s.start, s.stop), time=tr.times[s], track=tr.track[s],
             face_jpeg=[p[0] for p in pics], mouth_jpeg=[p[1] for p in pics], sharpness=np.array([p[2] for p in pics]),
@@ -155,7 +155,7 @@ def _process(src, dst, cfg, person, rep, textgrid):
     except OSError as e:
         why = _FULL.get(e.errno) or e.strerror or str(e)
         raise OutputError(f"{dst.parent}: can't be written: {why}",
-                          "make room there or give another --output; the same command then goes on where it stopped") from None
+                          "free some space or give another --output; run the same command again to resume") from None
 
 # %% ../../nbs/270_data.preprocess.ipynb #video
 def preprocess_video(

@@ -374,7 +374,7 @@ def _save_index(path, text):
     "Save the index, if the folder is writable"
     try:
         with atomic_path(path) as t: t.write_bytes(text)
-    except OSError as e: log.info(f"the index is not kept for the next time: {e}")
+    except OSError as e: log.info(f"the index can't be cached: {e}")
 
 # %% ../../nbs/265_data.store.ipynb #fake
 def _fake_rows(rng, n, face, mouth):

@@ -33,7 +33,7 @@ def _written(path:Path, size:int):
         if not isinstance(e, OSError): raise e
         raise LipsyncError(f"{path.parent}: {path.name} could not be written ({e.strerror}): it needs {size/1e6:,.1f} MB, "
                            f"{shutil.disk_usage(path.parent).free/1e6:,.1f} MB are free",
-            "make room and give the same command again: the earlier checkpoints are untouched") from None
+            "free some space and run the same command again; earlier checkpoints are unchanged") from None
 
 # %% ../../nbs/352_models.checkpoint.ipynb #save
 def save_checkpoint(
@@ -137,7 +137,7 @@ def load_checkpoint(
     try: return read_checkpoint(path)
     except LipsyncError as e:
         good = _first_good(newest_first(path.parent, but=path))
-        raise LipsyncError(str(e), f"go on from the newest good one before it: --resume {good}" if good else
+        raise LipsyncError(str(e), f"resume from the newest valid one before it: --resume {good}" if good else
             e.fix or "there is no good one beside it: copy one here, or start anew in another --checkpoint_dir") from None
 
 # %% ../../nbs/352_models.checkpoint.ipynb #load-weights
