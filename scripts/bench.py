@@ -6,7 +6,8 @@
     python scripts/bench.py model                 # ms per frame of the generator by optimisation, and of Wav2Lip's network; also on a GPU, if any
     python scripts/bench.py model --run RUN --data PROCESSED # also the quality of a trained generator on its validation clips
     python scripts/bench.py train                 # samples per second of the adversarial step, with each optimisation and all together; more settings: bench_train.py
-    python scripts/bench.py all                   # everything
+    python scripts/bench.py landmarks --clips DIR # landmarks by LiteRT versus MediaPipe's, if installed: speed, difference, size; DIR has grid/ and address/
+    python scripts/bench.py all                   # everything but landmarks
     python scripts/bench.py --clips DIR preprocess # your own clips instead of ../shared/data (default: the embedded corpus)
 
 The tests don't time anything: machines are noisy, so every value is a ratio to a reference measured in the same minute.
@@ -20,6 +21,7 @@ import cv2, numpy as np, torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT/'scripts')]
 import bench_train
+from bench_landmarks import bench_landmarks
 from bench_model import bench_model
 from lipsync import media
 from lipsync.config import PreprocessConfig, provenance, save_json
@@ -82,7 +84,7 @@ def measured_stages():
     FaceLandmarker.__call__ = s.wrap('landmarks', FaceLandmarker.__call__)
     FaceLandmarker.faces_in = s.wrap('count faces', FaceLandmarker.faces_in)
     tracks._alike = s.wrap('compare frames', tracks._alike)
-    for name, label in dict(cut_out='warp', encode_jpeg='JPEG', align='align', read_audio='sound', estimate_offset='sync', _meta='hash', log_mel='mel', voice_activity='mel', mel_windows='mel').items():
+    for name, label in dict(warp='warp', encode_jpeg='JPEG', align='align', read_audio='sound', estimate_offset='sync', _meta='hash', log_mel='mel', voice_activity='mel', mel_windows='mel').items():
         setattr(preprocess, name, s.wrap(label, getattr(preprocess, name)))
     preprocess.RowWriter.add = s.wrap('write', preprocess.RowWriter.add); preprocess.RowWriter.__exit__ = s.wrap('write', preprocess.RowWriter.__exit__)
     return s
@@ -170,14 +172,14 @@ BENCHES = dict(preprocess=bench_preprocess, scaling=bench_scaling, size=bench_si
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument('what', nargs='+', choices=[*BENCHES, 'model', 'train', 'all']); ap.add_argument('--clips', type=Path, help="folder of clips to use")
+    ap.add_argument('what', nargs='+', choices=[*BENCHES, 'landmarks', 'model', 'train', 'all']); ap.add_argument('--clips', type=Path, help="folder of clips to use")
     ap.add_argument('--run', type=Path, help="model: run folder, to measure the quality of its generator"); ap.add_argument('--data', type=Path, help="model: processed folder of its training")
     ap.add_argument('--rounds', type=int, default=6, help="model: number of timings per variant"); ap.add_argument('--preset', default='base', help="model: preset")
     args = ap.parse_args()
     if args.run and not args.data: ap.error("--run needs --data, the processed folder")
-    benches = BENCHES | dict(model=lambda tmp, clips: bench_model(args.rounds, args.run, args.data, args.preset), train=lambda tmp, clips: bench_train.bench_train(bench_train.arguments([])))
+    benches = BENCHES | dict(model=lambda tmp, clips: bench_model(args.rounds, args.run, args.data, args.preset), train=lambda tmp, clips: bench_train.bench_train(bench_train.arguments([])), landmarks=bench_landmarks)
     commit = subprocess.run(['git','rev-parse','--short','HEAD'], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    for what in benches if 'all' in args.what else args.what:
+    for what in [b for b in benches if b != 'landmarks'] if 'all' in args.what else args.what:
         with tempfile.TemporaryDirectory() as tmp: result = benches[what](Path(tmp), args.clips)
         cpu = next((l.split(':')[1].strip() for l in open('/proc/cpuinfo') if l.startswith('model name')), '') if os.path.exists('/proc/cpuinfo') else ''
         name = what if what != 'model' or args.preset == 'base' else f"model_{args.preset}"

@@ -179,7 +179,7 @@ def people(tmp, quick):
         follows=round(mean('free', 'follows'), 3), reference_follows=round(mean('nearest', 'follows'), 3))]
 
 def nothing(tmp, quick):
-    import torch, mediapipe, lipsync.dub.dub # what every dub has in memory before it begins
+    import torch, ai_edge_litert.interpreter, lipsync.dub.dub # what every dub has in memory before it begins
     return []
 
 PARTS = dict(imports=nothing, preprocess=preprocess, loader=loader, model=model, train=train, dub=dub, people=people)
@@ -219,7 +219,7 @@ def line(quick, only=None) -> dict:
         m = measure(name, quick); print(f"{name}: {m['seconds']} s", file=sys.stderr, flush=True)
         out['rows'] += [dict(part=name, **r) for r in m['rows']]
         if name == 'imports': imports = m['peak_mb']
-        elif 'imports' in (only or PARTS): out['rows'].append(dict(part='memory', **faster(MEMORY[name], m['peak_mb'], 'MB at most', 'a program that only imports torch and mediapipe', imports, False)))
+        elif 'imports' in (only or PARTS): out['rows'].append(dict(part='memory', **faster(MEMORY[name], m['peak_mb'], 'MB at most', 'a program that only imports torch and LiteRT', imports, False)))
     return provenance() | dict(commit=git('rev-parse', '--short', 'HEAD'), changed=bool(git('status', '--porcelain', '--untracked-files=no', '--', 'lipsync')), quick=quick, machine=where, seconds=round(time.time()-start)) | out
 
 def read(path=HISTORY) -> list:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from lipsync.config import load_json, provenance, save_json
 from lipsync.evaluate.lse import frames_of, judged_track, leakage, lip_sync_error
-from lipsync.evaluate.scorecard import load_scorer, look, score_video
+from lipsync.evaluate.scorecard import load_scorer, find_lips, score_video
 from lipsync.media import read_audio, write_video
 
 MOVES = range(-5, 6)
@@ -55,7 +55,7 @@ def sync_controls(scorer, clip:Path, other:Path, d:Path) -> dict:
 
 def damages(clip:Path) -> dict:
     "name: frames"
-    frames, rng, tr = list(frames_of(clip)), np.random.default_rng(0), look(clip).track
+    frames, rng, tr = list(frames_of(clip)), np.random.default_rng(0), find_lips(clip).track
     box = np.pad(np.ones((150,150), np.float32), ((20,86),(53,53)))
     patch = lambda f, M: np.clip(f+14*(cv2.warpAffine(box, cv2.invertAffineTransform(np.asarray(M)), f.shape[1::-1])[...,None] > .5), 0, 255).astype(np.uint8)
     return dict(encoded=frames, late=moved_frames(frames, 3), frozen=frames[:1]*len(frames), blurred=[cv2.GaussianBlur(f, (0,0), 2) for f in frames],

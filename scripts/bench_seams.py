@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 from lipsync.config import PreprocessConfig, load_json, provenance, save_json
 from lipsync.align.forced import align, find_transcript
 from lipsync.audio.features import log_mel, mel_windows
-from lipsync.face.landmarks import apply, invert, warp
+from lipsync.face.landmarks import apply_affine, invert_affine, warp
 from lipsync.demo_corpus.portraits import make_corpus
 from lipsync.face.follow import follow_face
 from lipsync.dub.compose import Composer, compose, mouth_masks
@@ -60,7 +60,7 @@ def moved(frames, tr, by=25, side=0):
 
 def resized(frame, mouth, M):
     "As Wav2Lip pastes: an upright box of whole pixels"
-    c = apply(invert(M), [(4,4), (252,4), (4,252), (252,252)]); (x0,y0), (x1,y1) = c.min(0).round().astype(int), c.max(0).round().astype(int)
+    c = apply_affine(invert_affine(M), [(4,4), (252,4), (4,252), (252,252)]); (x0,y0), (x1,y1) = c.min(0).round().astype(int), c.max(0).round().astype(int)
     n = len(mouth); b = max(round(n*4/256), 0); out, part = frame.copy(), cv2.resize(mouth[b:n-b,b:n-b], (x1-x0, y1-y0))
     a, b, c, d = max(x0,0), max(y0,0), min(x1, frame.shape[1]), min(y1, frame.shape[0])
     out[b:d,a:c] = part[b-y0:d-y0,a-x0:c-x0]
@@ -92,7 +92,7 @@ def chin_covered(tr) -> float:
     least, masks = 1., masks_of(tr)
     for m, M, lm in zip(masks, tr.to_mouth, tr.landmarks):
         if m is None: continue
-        p = apply(M, lm[[148,176,152,400,377]]).round().astype(int).clip(0, 255); least = min(least, float(m[p[:,1],p[:,0]].min()))
+        p = apply_affine(M, lm[[148,176,152,400,377]]).round().astype(int).clip(0, 255); least = min(least, float(m[p[:,1],p[:,0]].min()))
     return least
 
 def stand_ins(tmp, clips, n, only=None) -> dict:

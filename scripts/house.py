@@ -51,7 +51,7 @@ def check_names():
         if not exports and not folder and nb.stem != 'index': yield f"{name(nb)}: exports nothing, so it belongs into tutorials/, reports/ or reliability/"
         if not folder and nb.stem != 'index' and numbers.setdefault(nb.stem[:3], nb) != nb: yield f"{name(nb)}: its number is that of {name(numbers[nb.stem[:3]])}"
 
-ROOMS = ('config','console','report','testing','media','sources','audio','align','face','data','demo_corpus','onnx','models','dub','evaluate','train','demo','cli','all') # each imports only from those before it
+ROOMS = ('config','texts','console','report','testing','media','sources','audio','align','face','data','demo_corpus','onnx','models','dub','evaluate','train','demo','cli','all') # each imports only from those before it
 
 def check_rooms():
     "Imports run one way through the parts of the package"

@@ -22,8 +22,8 @@ from lipsync.config import PreprocessConfig, atomic_path, keep_memory, load_json
 from lipsync.data.engine import preprocess_corpus
 from lipsync.align.espeak import speak
 from lipsync.data.store import read_meta
-from lipsync.demo_corpus.portraits import PERSONS, SENTENCES, Person, render
-from lipsync.evaluate.judge import CHANGES, changed, judge_accuracy, planted_offsets, relative, spoken_clips
+from lipsync.demo_corpus.portraits import PERSONS, SENTENCES, SyntheticPerson, render
+from lipsync.evaluate.judge import CHANGES, altered_clips, judge_accuracy, planted_offsets, relative, spoken_clips
 from lipsync.media import write_video
 from lipsync.models.lipsync import model_header, save_model, load_model
 from lipsync.models.syncnet import SyncDiscriminator
@@ -41,7 +41,7 @@ def strangers(n:int, name:str, seed:int, taken=()) -> list:
     def one(i):
         shape = (rng.uniform(-1, 1, 6)*[.1,.16,.16,.2,.3,.06]).round(3)
         skin = (rng.uniform(.8, 1.9), *rng.uniform(-6, 6, 2)); hair = (rng.uniform(-20, 5), rng.uniform(.6, 2), rng.uniform(.5, 1.5))
-        return Person(f'{name}{i}', ('astronaut','hopper')[i%2], str(voices[i]), int(rng.integers(25, 75)), int(rng.integers(135, 190)), bool(rng.integers(2)),
+        return SyntheticPerson(f'{name}{i}', ('astronaut','hopper')[i%2], str(voices[i]), int(rng.integers(25, 75)), int(rng.integers(135, 190)), bool(rng.integers(2)),
             tuple(map(float, shape)), tuple(map(float, skin)), tuple(map(float, hair)), tuple(map(float, (rng.uniform(-180, 180), *rng.uniform(.6, 1.2, 2)))))
     return [one(i) for i in range(n)]
 
@@ -133,7 +133,7 @@ def measure(m, tests:dict) -> dict:
     out = dict(tests={k: judge_accuracy(m, c, late.get(k, 0)) for k,c in clips.items() if len(c)>1})
     hard = {k: clips[k][::len(clips[k])//12][:15] for k in ('new synthetic persons, new sentences',NEVER) if k in clips}
     moved = {k: planted_offsets(m, clips[k]) for k in tests if k==NEVER or 'whom it never met' in k}
-    return out | dict(planted=moved, changes={k: {how: judge_accuracy(m, changed(c, how)) for how in CHANGES} for k,c in hard.items()})
+    return out | dict(planted=moved, changes={k: {how: judge_accuracy(m, altered_clips(c, how)) for how in CHANGES} for k,c in hard.items()})
 
 def table(rows:dict, late=()) -> str:
     "Markdown table with one row per test and 95 % intervals"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 import cv2, numpy as np
 from ..config import LipsyncError
-from ..face.landmarks import invert, warp
+from ..face.landmarks import invert_affine, warp
 from ..face.follow import follow_face
 from ..face.tracks import FaceTrack
 from .compose import mouth_masks
@@ -50,7 +50,7 @@ def _sectors(x, where=None):
 
 def _outside(M, p, q):
     "Mean difference outside the mouth crop"
-    inside = cv2.warpAffine(np.ones((264,264), np.uint8), invert(M)-[[0,0,4],[0,0,4]], q.shape[1::-1]) > 0
+    inside = cv2.warpAffine(np.ones((264,264), np.uint8), invert_affine(M)-[[0,0,4],[0,0,4]], q.shape[1::-1]) > 0
     return float(np.abs(p.astype(np.int16)-q).mean(-1)[~inside].mean()) if not inside.all() else math.nan
 
 # %% ../../nbs/510_dub.seams.ipynb #meter

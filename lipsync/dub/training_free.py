@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 import numpy as np
 from .. import __version__
-from .bank import Bank, build_bank, choose, load_interiors, pose_of, skin_around
+from .bank import Bank, build_bank, choose_mouths, load_interiors, pose_of, skin_around
 from ..face.scene import KEPT
 from ..sources import Photos
 from .generators import Generator, Take, Terms
@@ -129,7 +129,7 @@ class Performance:
         for k in range(int(tr.max(initial=-1))+1):
             at = np.flatnonzero(tr == k)
             if not len(at) or at[-1] < start: continue
-            for i, choice in zip(at, fades(self.paint.choices, choose(self.paint.choices, map(self._suits, at)))):
+            for i, choice in zip(at, fades(self.paint.choices, choose_mouths(self.paint.choices, map(self._suits, at)))):
                 if i >= start: yield (int(i), *choice)
 
     def _suits(self, i):

@@ -4,21 +4,21 @@
 
 # %% auto #0
 __all__ = ['LIPS_OUTER', 'LIPS_INNER', 'RIGHT_EYE', 'LEFT_EYE', 'FACE_OVAL', 'OUTER_EYES', 'INNER_EYES', 'LIP_GAP', 'MOUTH_ENDS',
-           'CHIN', 'NOSE_TIP', 'STABLE', 'TEMPLATE', 'TEMPLATE_SIZE', 'HALF', 'CLOSEUP', 'CLOSED', 'apply', 'invert',
-           'compose', 'warp', 'similarity', 'face_transform', 'Face', 'FaceLandmarker', 'draw_landmarks', 'mouth_y',
-           'mouth_transform', 'cut_out', 'runs', 'smooth_transforms', 'mouth_opening', 'mouth_width', 'closed_share',
-           'closures']
+           'CHIN', 'NOSE_TIP', 'STABLE', 'TEMPLATE', 'TEMPLATE_SIZE', 'CLOSED', 'apply_affine', 'invert_affine',
+           'compose_affine', 'warp', 'fit_similarity', 'face_transform', 'Face', 'Seen', 'Landmarker', 'FaceLandmarker',
+           'draw_landmarks', 'mouth_y', 'mouth_transform', 'true_runs', 'smooth_transforms', 'mouth_opening',
+           'mouth_width', 'closed_share', 'closures']
 
 # %% ../../nbs/240_face.landmarks.ipynb #imports
-import contextlib, math, os, sys, warnings
+import math
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import cv2, numpy as np
 from fastcore.basics import patch
 
 from ..config import LipsyncError
+from .nets import Detector, FaceMesh, Follower
 
 # %% ../../nbs/240_face.landmarks.ipynb #points
 LIPS_OUTER = (61,146,91,181,84,17,314,405,321,375,291,409,270,269,267,0,37,39,40,185) # Ring along the border of the red
@@ -39,7 +39,7 @@ TEMPLATE = np.array([(151,190), (361,190), (215,195), (297,195), (256,184), (256
 TEMPLATE_SIZE = 512
 
 # %% ../../nbs/240_face.landmarks.ipynb #affine
-def apply(
+def apply_affine(
     M:np.ndarray, # [2,3]
     pts           # [N,2 or more] points; only x and y are used
 ) -> np.ndarray:
@@ -47,14 +47,14 @@ def apply(
     M = np.asarray(M, np.float64)
     return np.asarray(pts, np.float64)[...,:2] @ M[:,:2].T + M[:,2]
 
-def invert(
+def invert_affine(
     M:np.ndarray # [2,3]
 ) -> np.ndarray:
     "The transform back, float64 [2,3]"
     return cv2.invertAffineTransform(np.asarray(M, np.float64))
 
 # %% ../../nbs/240_face.landmarks.ipynb #compose
-def compose(
+def compose_affine(
     A:np.ndarray, # [2,3], applied second
     B:np.ndarray  # [2,3], applied first
 ) -> np.ndarray:
@@ -72,26 +72,26 @@ def warp(
     wh = (size,size) if np.isscalar(size) else tuple(size)
     M = np.asarray(M, np.float64)
     k = math.sqrt(abs(np.linalg.det(M[:,:2])))
-    if k > 2 and min(wh) > 1: return cv2.resize(warp(frame, compose(HALF, M), [-(-s//2) for s in wh]), None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)[:wh[1],:wh[0]]
+    if k > 2 and min(wh) > 1: return cv2.resize(warp(frame, compose_affine(_HALF, M), [-(-s//2) for s in wh]), None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)[:wh[1],:wh[0]]
     if k < 0.7: frame, M = _shrunk(frame, M, wh, k)
     return cv2.warpAffine(frame, M, wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
-HALF = np.array([[.5,0,-.25],[0,.5,-.25]]) # Half the size; pixel centres are at whole numbers
+_HALF = np.array([[.5,0,-.25],[0,.5,-.25]]) # Half the size; pixel centres are at whole numbers
 
 # %% ../../nbs/240_face.landmarks.ipynb #shrunk
 def _shrunk(frame, M, wh, k):
     "The part of the frame that the crop shows, shrunk by `k`, and the matrix for it"
     h, w = frame.shape[:2]
-    c = apply(invert(M), [(0,0), (wh[0],0), (0,wh[1]), wh])
+    c = apply_affine(invert_affine(M), [(0,0), (wh[0],0), (0,wh[1]), wh])
     (x0,y0), (x1,y1) = np.clip(c.min(0)-4/k, 0, (w-2,h-2)).astype(int), np.clip(c.max(0)+4/k, 2, (w,h)).astype(int)
     part = frame[y0:max(y1,y0+2), x0:max(x1,x0+2)]
     n = max(1, round(part.shape[1]*k)), max(1, round(part.shape[0]*k))
     f = np.array(n)/part.shape[1::-1] # the true factors, after rounding
     to_frame = np.array([[1/f[0], 0, 0.5/f[0]-0.5+x0], [0, 1/f[1], 0.5/f[1]-0.5+y0]]) # pixel centres are at whole numbers
-    return cv2.resize(part, n, interpolation=cv2.INTER_AREA), compose(M, to_frame)
+    return cv2.resize(part, n, interpolation=cv2.INTER_AREA), compose_affine(M, to_frame)
 
 # %% ../../nbs/240_face.landmarks.ipynb #similarity
-def similarity(
+def fit_similarity(
     src:np.ndarray,          # [N,2] points
     dst:np.ndarray,          # [N,2] where they shall go
     rotate:bool=True         # Else only scale and shift
@@ -111,116 +111,90 @@ def face_transform(
     upright:bool=True      # Level the eyes (False keeps the head's roll)
 ) -> np.ndarray:
     "[2,3] from the frame to the face crop, by the points that speech doesn't move"
-    return similarity(np.asarray(landmarks)[list(STABLE),:2], TEMPLATE*(size/TEMPLATE_SIZE), upright)
+    return fit_similarity(np.asarray(landmarks)[list(STABLE),:2], TEMPLATE*(size/TEMPLATE_SIZE), upright)
 
 # %% ../../nbs/240_face.landmarks.ipynb #face
 class Face(NamedTuple):
     "One face in one frame"
     landmarks:np.ndarray # float32 [478,3]: x, y, z in pixels of the frame; z grows away from the camera
     box:tuple            # (x0,y0,x1,y1) around the landmarks, pixels
-    score:float          # The far detector's confidence, 0-1; 1 where FaceMesh found the face itself (it tells none)
+    score:float          # The far detector's confidence, 0-1; 1 where FaceMesh found the face itself
     found:str            # `mesh`: in the whole frame; `far`: through the far detector; `near`: close to where it last was
+    visibility:float=1.  # How sure FaceMesh is that it looks at a face, 0-1
 
-def _face(landmarks, score, found):
+    @property
+    def points(self): return self.landmarks
+
+def _face(landmarks, score, found, visibility=1.):
     (x0,y0), (x1,y1) = landmarks[:,:2].min(0), landmarks[:,:2].max(0)
-    return Face(landmarks, (float(x0),float(y0),float(x1),float(y1)), float(score), found)
+    return Face(landmarks, (float(x0),float(y0),float(x1),float(y1)), float(score), found, float(visibility))
 
-# %% ../../nbs/240_face.landmarks.ipynb #quiet
-@contextlib.contextmanager
-def _quiet():
-    "Standard error of this process, C++ included, goes nowhere inside the block"
-    sys.stderr.flush()
-    keep, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try: yield
-    finally:
-        os.dup2(keep, 2)
-        os.close(keep); os.close(null)
+# %% ../../nbs/240_face.landmarks.ipynb #protocol
+@runtime_checkable
+class Seen(Protocol):
+    "A face as a `Landmarker` gives it"
+    points:np.ndarray # float32 [478,3] pixels of the frame, numbered as above
+    visibility:float  # How sure it is that this is a face, 0-1
+    box:tuple         # (x0,y0,x1,y1), pixels
 
-# %% ../../nbs/240_face.landmarks.ipynb #mediapipe
-def _mediapipe():
-    "MediaPipe's `solutions`, imported when first needed and without its messages"
-    os.environ.setdefault('GLOG_minloglevel', '2'); os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-    warnings.filterwarnings('ignore', message='SymbolDatabase.GetPrototype', category=UserWarning)
-    try:
-        with _quiet(): import mediapipe as mp
-    except ImportError as e: raise LipsyncError("finding faces needs mediapipe, which isn't installed", "pip install 'lipsync-toolkit[data]'") from e
-    return mp.solutions
+@runtime_checkable
+class Landmarker(Protocol):
+    "Finds the face of one video, and several"
+    def __call__(self, rgb:np.ndarray) -> list: "`Seen` of the next frame, uint8 [H,W,3]: one or none"
+    def several(self, rgb:np.ndarray, boxes:list, most:int=4) -> list: "`Seen` of all faces"
+    def faces_in(self, rgb:np.ndarray, least:float=.4) -> list: "Boxes of the faces of about the same size"
+    def reset(self): "Another video begins"
+    def close(self): "No more frames"
 
 # %% ../../nbs/240_face.landmarks.ipynb #landmarker
 class FaceLandmarker:
     "Finds and follows the face of one video: call it with its frames in order"
     def __init__(self,
-        refine:bool=True,          # 478 points, with irises and lips located better; else 468 and a quarter faster
+        refine:bool=True,          # 478 points, with irises and lips located better; else 468 and a third faster
         min_confidence:float=0.5,  # Below this FaceMesh reports no face, 0-1
-        min_far:float=0.3,         # The same for the far detector; FaceMesh has the last word on what it finds
+        min_far:float=0.6,         # The same for the far detector; FaceMesh has the last word on what it finds
         far:bool=True,             # Use the far detector at all
     ):
         self.refine, self.min_confidence, self.min_far, self.far = refine, min_confidence, min_far, far
-        self._graphs, self._spoke = {}, set()
+        self._nets, self._follow = {}, {}
         self.reset()
 
     def reset(self):
-        "Forget the face, by a black picture: call it at the start of another video. The graphs stay, which saves 20 ms"
-        for name in self._graphs:
-            if name not in ('still','far') and self._meshes(name, np.zeros((64,64,3), np.uint8)): raise RuntimeError("FaceMesh sees a face in a black picture")
+        "Forget the face: call it at the start of another video. The networks stay"
+        for f in self._follow.values(): f.rois = []
         self._last, self._follows, self._wait, self._missed = None, False, 0, 0
 
     def close(self):
-        "Give the graphs' memory back"
-        for g in self._graphs.values(): g.close()
-        self._graphs, self._spoke = {}, set()
+        "Give the networks' memory back"
+        self._nets, self._follow = {}, {}
 
     def __enter__(self): return self
     def __exit__(self, *args): self.close()
+    def __getstate__(self): return self.__dict__ | dict(_nets={}, _follow={}, _follows=False) # another process loads its own
 
 # %% ../../nbs/240_face.landmarks.ipynb #graphs
 @patch
-def _graph(self:FaceLandmarker,
-    name:str # `mesh` (follows one face), `still` (one picture), `far` (the far detector) or a number of faces to follow
+def _net(self:FaceLandmarker,
+    name:str # `near` or `far`, the detectors, or `mesh`
 ):
-    "That MediaPipe graph, started when first needed"
-    def make():
-        mp, sure = _mediapipe(), self.min_confidence
-        if name == 'far': return mp.face_detection.FaceDetection(model_selection=1, min_detection_confidence=self.min_far)
-        return mp.face_mesh.FaceMesh(static_image_mode=name == 'still', refine_landmarks=self.refine,
-            max_num_faces=int(name) if name.isdigit() else 1, min_detection_confidence=sure, min_tracking_confidence=sure)
-    if name not in self._graphs:
-        with ThreadPoolExecutor(1) as thread: self._graphs[name] = thread.submit(make).result() # MediaPipe holds on to the stack that it was started from, and so to all that its callers have
-    return self._graphs[name]
+    "That network, loaded when first needed"
+    if name not in self._nets: self._nets[name] = FaceMesh(self.refine) if name == 'mesh' else Detector(name == 'far')
+    return self._nets[name]
 
-# %% ../../nbs/240_face.landmarks.ipynb #wire
-_POINT = np.dtype([('_','V3'), ('x','<f4'), ('_x','V1'), ('y','<f4'), ('_y','V1'), ('z','<f4')])
-
-def _points(
-    found,     # MediaPipe's `NormalizedLandmarkList`
-    w:int, h:int # Of the picture, pixels
-) -> np.ndarray: # float32 [n,3], pixels
-    "The points as an array"
-    raw, n = found.SerializeToString(), len(found.landmark)
-    if len(raw) != n*_POINT.itemsize: return np.array([(p.x*w, p.y*h, p.z*w) for p in found.landmark], np.float32)
-    p = np.frombuffer(raw, _POINT)
-    return np.stack([p['x']*np.float32(w), p['y']*np.float32(h), p['z']*np.float32(w)], 1)
-
-# %% ../../nbs/240_face.landmarks.ipynb #landmarks
 @patch
 def _meshes(self:FaceLandmarker,
-    name:str,       # A graph of faces, see `_graph`
     rgb:np.ndarray, # uint8 [H,W,3]
-) -> list:          # float32 [478,3] of each face, pixels
+    n:int=1,        # Faces followed at most
+    still:bool=False # One picture, unlike those before it
+) -> list:          # (float32 [478,3] pixels, confidence) of each face
     "What FaceMesh finds in a picture"
-    with contextlib.nullcontext() if name in self._spoke else _quiet(): # it complains until it has found its first face
-        found = self._graph(name).process(rgb).multi_face_landmarks or []
-    if found: self._spoke.add(name)
-    return [_points(f, rgb.shape[1], rgb.shape[0]) for f in found]
-
-@patch
-def _landmarks(self:FaceLandmarker, name, rgb):
-    "The first face's points, or None"
-    return next(iter(self._meshes(name, rgb)), None)
+    make = lambda: Follower(self._net('near'), self._net('mesh'), n, self.min_confidence)
+    if still: return make()(rgb)
+    if n not in self._follow: self._follow[n] = make()
+    return self._follow[n](rgb)
 
 # %% ../../nbs/240_face.landmarks.ipynb #closeup
-CLOSEUP = 320 # Side of the enlarged square, pixels
+_CLOSEUP = 320 # Side of the enlarged square, pixels
 
 # %% ../../nbs/240_face.landmarks.ipynb #closeup-closeup
 @patch
@@ -228,15 +202,14 @@ def _closeup(self:FaceLandmarker,
     rgb:np.ndarray, # uint8 [H,W,3]
     box:tuple,      # (x0,y0,x1,y1) of a face, pixels
     grow:float      # Side of the square, in sides of the box
-) -> np.ndarray|None:
-    "FaceMesh on the enlarged surroundings of a box: points in pixels of the frame, or None"
+) -> tuple|None:
+    "FaceMesh on the enlarged surroundings of a box: (points in pixels of the frame, confidence), or None"
     x0, y0, x1, y1 = box
-    k = CLOSEUP/max(x1-x0, y1-y0, 1)/grow
-    M = np.array([[k, 0, CLOSEUP/2-k*(x0+x1)/2], [0, k, CLOSEUP/2-k*(y0+y1)/2]])
-    lm = self._landmarks('still', warp(rgb, M, CLOSEUP))
-    if lm is None: return None
-    lm[:,:2] -= M[:,2]
-    return (lm/k).astype(np.float32)
+    k = _CLOSEUP/max(x1-x0, y1-y0, 1)/grow
+    M = np.array([[k, 0, _CLOSEUP/2-k*(x0+x1)/2], [0, k, _CLOSEUP/2-k*(y0+y1)/2]])
+    for lm, sure in self._meshes(warp(rgb, M, _CLOSEUP), still=True):
+        lm[:,:2] -= M[:,2]
+        return (lm/k).astype(np.float32), sure
 
 # %% ../../nbs/240_face.landmarks.ipynb #detect-far
 @patch
@@ -247,14 +220,10 @@ def _detect_far(self:FaceLandmarker,
     "(score, box in pixels) of the faces in any of the tiles, the largest and most central first"
     h, w, out = *rgb.shape[:2], []
     for x0, y0, x1, y1 in tiles:
-        with contextlib.nullcontext() if 'far' in self._spoke else _quiet():
-            found = self._graph('far').process(np.ascontiguousarray(rgb[y0:y1,x0:x1])).detections or []
-        self._spoke.add('far')
-        for d in found:
-            b, tw, th = d.location_data.relative_bounding_box, x1-x0, y1-y0
-            x, y, bw, bh = x0+b.xmin*tw, y0+b.ymin*th, b.width*tw, b.height*th
-            off = math.hypot((x+bw/2)/w-0.5, (y+bh/2)/h-0.5)
-            out.append((bw*bh*(1-off), d.score[0], (x, y, x+bw, y+bh)))
+        for score, p in self._net('far')(np.ascontiguousarray(rgb[y0:y1,x0:x1]), self.min_far):
+            ax, ay, bx, by = (p[:2]+(x0,y0)).ravel().tolist()
+            off = math.hypot((ax+bx)/2/w-0.5, (ay+by)/2/h-0.5)
+            out.append(((bx-ax)*(by-ay)*(1-off), score, (ax, ay, bx, by)))
     return [o[1:] for o in sorted(out, reverse=True)]
 
 # %% ../../nbs/240_face.landmarks.ipynb #tiles
@@ -284,7 +253,7 @@ def _far(self:FaceLandmarker, rgb):
 def _first_of(self:FaceLandmarker, rgb, tiles):
     "The best detection in which FaceMesh sees a face"
     for score, box in self._detect_far(rgb, tiles)[:3]:
-        if (lm := self._closeup(rgb, box, 2)) is not None: return _face(lm, score, 'far')
+        if (f := self._closeup(rgb, box, 2)): return _face(f[0], score, 'far', f[1])
 
 # %% ../../nbs/240_face.landmarks.ipynb #call
 @patch
@@ -301,15 +270,15 @@ def __call__(self:FaceLandmarker,
 # %% ../../nbs/240_face.landmarks.ipynb #near
 @patch
 def _near(self:FaceLandmarker, rgb):
-    lm = self._closeup(rgb, self._last.box, 1.8) if self._last else None
-    return None if lm is None else _face(lm, self._last.score, 'near')
+    f = self._closeup(rgb, self._last.box, 1.8) if self._last else None
+    return f and _face(f[0], self._last.score, 'near', f[1])
 
 @patch
 def _whole(self:FaceLandmarker, rgb):
-    lm = self._landmarks('mesh', rgb)
-    if lm is not None and not self._follows: lm = self._landmarks('mesh', rgb) # cut out by its own landmarks, no longer by the detector's box
-    self._follows = lm is not None
-    return None if lm is None else _face(lm, 1, 'mesh')
+    found = self._meshes(rgb)
+    if found and not self._follows: found = self._meshes(rgb) # cut out by its own landmarks, no longer by the detector's box
+    self._follows = bool(found)
+    return _face(found[0][0], 1, 'mesh', found[0][1]) if found else None
 
 # %% ../../nbs/240_face.landmarks.ipynb #several
 @patch
@@ -331,10 +300,11 @@ def several(self:FaceLandmarker,
 ) -> list:          # `Face`s, in no order
     "All the faces of a frame"
     rgb = np.ascontiguousarray(rgb)
-    out = [_face(lm, 1, 'mesh') for lm in self._meshes(str(min(len(boxes), most)), rgb)] if boxes else []
+    out = [_face(lm, 1, 'mesh', sure) for lm, sure in self._meshes(rgb, min(len(boxes), most))] if boxes else []
     for b in boxes[:most]:
         if any(_overlap(b, f.box) > .2 for f in out): continue
-        if (lm := self._closeup(rgb, b, 2)) is not None and all(_overlap(_face(lm, 1, '').box, f.box) < .3 for f in out): out.append(_face(lm, 1, 'near'))
+        f = self._closeup(rgb, b, 2)
+        if f and all(_overlap(_face(f[0], 1, '').box, o.box) < .3 for o in out): out.append(_face(f[0], 1, 'near', f[1]))
     return out
 
 def _overlap(a, b):
@@ -365,7 +335,7 @@ def mouth_y(
     transforms:Iterable  # [2,3] to the face crop of each frame, or None
 ) -> float:
     "Median height of the mouth's centre in the face crop, pixels: one number for a track"
-    ys = [apply(M, lm[list(LIPS_OUTER)])[:,1].mean() for lm,M in zip(landmarks, transforms) if lm is not None and M is not None]
+    ys = [apply_affine(M, lm[list(LIPS_OUTER)])[:,1].mean() for lm,M in zip(landmarks, transforms) if lm is not None and M is not None]
     if not ys: raise LipsyncError("no face in the track, so no mouth either", "give at least one frame with a face")
     return float(np.median(ys))
 
@@ -378,20 +348,6 @@ def mouth_transform(
 ) -> np.ndarray:
     "[2,3] from the frame to the mouth crop, whose mouth stands 42 % from the top, to within half a JPEG block (16 pixels)"
     return np.asarray(face_M, np.float64) - [[0, 0, (face_size-mouth_size)//2], [0, 0, round((mouth_y-0.42*mouth_size)/16)*16]]
-
-# %% ../../nbs/240_face.landmarks.ipynb #crops-both
-def cut_out(
-    frame:np.ndarray,    # uint8 [H,W,3]
-    to_face:np.ndarray,  # [2,3], frame to face crop
-    to_mouth:np.ndarray, # [2,3], frame to mouth crop, from `mouth_transform`
-    face_size:int=512,   # Side of the face crop, pixels
-    mouth_size:int=256   # Side of the mouth crop, pixels
-) -> tuple:              # (face, mouth), uint8 [S,S,3]
-    "Both crops of a frame"
-    x, y = (round(float(v)) for v in (np.asarray(to_face)-to_mouth)[:,2])
-    if x < 0 or y < 0: return warp(frame, to_face, face_size), warp(frame, to_mouth, mouth_size)
-    canvas = warp(frame, to_face, (face_size, max(face_size, y+mouth_size)))
-    return canvas[:face_size], canvas[y:y+mouth_size, x:x+mouth_size]
 
 # %% ../../nbs/240_face.landmarks.ipynb #params
 def _params(
@@ -446,11 +402,11 @@ def _steady(
     return wide + taken*np.clip(1 - 2*_noise(x)**2/np.maximum(power, 1e-30), 0, 1)
 
 # %% ../../nbs/240_face.landmarks.ipynb #smooth
-def runs(
+def true_runs(
     present:Iterable # Truth for each frame
 ) -> list:
     "(start, stop) of each unbroken run of true values"
-    d = np.diff(np.concatenate([[0], np.asarray(list(present), bool).astype(int), [0]]))
+    d = np.diff(np.concatenate([[0], np.fromiter(present, bool).astype(int), [0]]))
     return list(zip(np.flatnonzero(d == 1).tolist(), np.flatnonzero(d == -1).tolist()))
 
 # %% ../../nbs/240_face.landmarks.ipynb #smooth-transforms
@@ -461,7 +417,7 @@ def smooth_transforms(
 ) -> list:
     "The transforms without their tremble; each unbroken run by itself, None stays None"
     out = list(transforms)
-    for a, b in runs(M is not None for M in out):
+    for a, b in true_runs(M is not None for M in out):
         if b-a < 3 or sigma <= 0: continue
         p = _params(np.stack(out[a:b]).astype(np.float64), size/2)
         out[a:b] = list(_from_params(np.stack([_steady(c, sigma) for c in p.T], 1), size/2))
@@ -504,5 +460,5 @@ def closures(
 ) -> tuple:             # (share, how many)
     "In which share of the sounds, runs of true values, the lips are closed at some time; nan where there are none"
     n, o = len(on), np.asarray(opening, float)
-    least = [np.nan_to_num(o[max(a-around, 0):min(b+around, n)], nan=np.inf).min() for a, b in runs(on) if np.isfinite(o[a:b]).any()]
+    least = [np.nan_to_num(o[max(a-around, 0):min(b+around, n)], nan=np.inf).min() for a, b in true_runs(on) if np.isfinite(o[a:b]).any()]
     return (float(np.mean([x < limit for x in least])) if least else math.nan), len(least)
