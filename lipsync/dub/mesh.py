@@ -225,13 +225,8 @@ def lay(
     layer:Layer,
     opacity:float=1., # 0-1
 ) -> np.ndarray:
-<<<<<<< HEAD
     "Composite lips into a frame"
-    h, w = layer.alpha.shape; back = invert(layer.M); c = apply(back, [(0,0), (w,0), (0,h), (w,h)])
-=======
-    "Put lips into a frame"
     h, w = layer.alpha.shape; back = invert_affine(layer.M); c = apply_affine(back, [(0,0), (w,0), (0,h), (w,h)])
->>>>>>> main
     x0, y0 = np.clip(np.floor(c.min(0)), 0, frame.shape[1::-1]).astype(int); x1, y1 = np.clip(np.ceil(c.max(0))+1, 0, frame.shape[1::-1]).astype(int)
     if x1 <= x0 or y1 <= y0: return frame
     to, soft = back-[[0,0,x0],[0,0,y0]], .3*math.sqrt(abs(np.linalg.det(layer.M[:,:2])))

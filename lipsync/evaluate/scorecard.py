@@ -227,13 +227,8 @@ def _mouth_px(track):
     return float(np.median([CROP['size']/math.sqrt(abs(np.linalg.det(np.asarray(M)[:,:2]))) for M in track.to_mouth]))
 
 def _beside(a, t, vis, x, fid, notes):
-<<<<<<< HEAD
     "The parts that need the truth"
-    out = dict(truth_sha256=sha256_file(t.path), shape=shape_part(a.mouth, t.mouth), truth_shut=shut_part(t.mouth, vis, x))
-=======
-    "What needs the truth"
     out = dict(truth_sha256=sha256_file(t.path), shape=shape_part(a.mouth, t.mouth), truth_shut=_shut_part(t.mouth, vis, x))
->>>>>>> main
     sizes = [next(frames_of(v.path)).shape for v in (a, t)]; counts = [len(v.track.times) for v in (a, t)]
     if sizes[0] == sizes[1]: out['picture'] = _picture_part(a.path, t, fid)
     else: notes.append(f"no PSNR and MS-SSIM: {sizes[0][1]}x{sizes[0][0]} pixels against {sizes[1][1]}x{sizes[1][0]}")
