@@ -135,7 +135,7 @@ def choose_mouths(
     wanted:Iterable,  # (measures [6], pose [2] or None) of each frame
     lag:int=250,      # See `MouthPath`
 ) -> Iterator[int]:   # The index of a mouth for each frame
-    "The mouths to show"
+    "Yield the mouths to show"
     path = MouthPath(bank, lag)
     for want, pose in wanted:
         if (j := path.push(want, pose)) is not None: yield j

@@ -56,7 +56,7 @@ def read_jobs(
 # %% ../../nbs/575_dub.batch.ipynb #job
 @dataclass
 class Made:
-    "How a job of a list ended"
+    "The result of a job"
     source:str; output:str   # Face and output video
     status:str = 'done'      # done, skipped (already made) or failed
     reason:str = ''          # Reason of the failure
@@ -185,7 +185,7 @@ def dub(
 
 # %% ../../nbs/575_dub.batch.ipynb #flags
 def _signer(cert, key, alg):
-    "What to sign with, or None"
+    "The signing files, or None"
     if (cert is None) != (key is None): raise LipsyncError("a certificate and its key belong together", "give --c2pa_cert and --c2pa_key")
     return (read_signer(cert, key), alg) if cert else None
 

@@ -315,7 +315,7 @@ def state(self:Composer) -> dict: # {name: array}
 def load(self:Composer,
     state:dict # Result of `state`
 ) -> Composer:
-    "Go on where another left off"
+    "Restore a state"
     self.field, t = state.get('field'), self.texture
     if t and 'n' in state: t.seen, t.n = state['seen'], int(state['n'])
     for k, x in enumerate(t.noise if t else ()):

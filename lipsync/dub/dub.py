@@ -174,7 +174,7 @@ class Voice(Paster):
 # %% ../../nbs/560_dub.dub.ipynb #report
 @dataclass
 class DubReport:
-    "What a dub did"
+    "The result of a dub"
     face:str; audio:str; out:str  # Files
     frames:int = 0                # Frames written, as many as the source has
     dubbed:int = 0                # Frames with a new mouth; the others are unchanged

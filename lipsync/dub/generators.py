@@ -29,7 +29,7 @@ class Terms:
 # %% ../../nbs/525_dub.generators.ipynb #take
 @dataclass
 class Take:
-    "One face saying one sound"
+    "One face with one audio"
     source:object        # Source: `Video` or `Photos`
     track:FaceTrack      # Face position in every frame; track -1 where it can't be dubbed
     sound:Sound          # The new speech
@@ -63,7 +63,7 @@ class Generator:
         start:int=0,     # First frame
         state:dict=None, # The performance's `state()` after frame `start-1`
     ) -> Callable:       # Performance: (number, uint8 RGB [H,W,3]) -> uint8 RGB [H,W,3], with a method `state() -> {name: array}`
-        "Begin to dub a take"
+        "Start to dub a take"
         raise LipsyncError(f"{self.name} can't perform", "give a generator that defines `perform`")
 
     def identity(self) -> tuple: # (files, a text)
@@ -83,7 +83,7 @@ class Generator:
         return f"{self.name} by {self.by}: {self.rights}" if self.by else ''
 
     def about(self) -> dict:
-        "For reports and lists"
+        "Description for reports and lists"
         return {k: str(getattr(self, k)) for k in ('name','origin','by','rights','use','why','credit','not_live')} | asdict(self.terms)
 
     def __repr__(self): return f"{self.name} ({self.terms.returns}, {self.terms.hears}; {self.rights})"
@@ -99,7 +99,7 @@ class Paster:
         if state: self._begin(int(state['track'])); self.put.load(state)
 
     def _begin(self, k):
-        "Another track"
+        "Start another track"
         self.last, self.put = k, Composer()
         if k < 0: return
         at = np.flatnonzero(self.track.track == k)
@@ -112,7 +112,7 @@ class Paster:
         mouth:np.ndarray,    # RGB [S,S,3], see `Composer`
         seen:np.ndarray=1.,  # Additional mask of that crop [n,n], 0-1
     ) -> np.ndarray:         # uint8 [H,W,3]
-        "The frame with this mouth"
+        "Composite the mouth into the frame"
         if self.track.track[i] != self.last: self._begin(int(self.track.track[i]))
         return self.put(rgb, mouth, self.track.to_mouth[i], np.minimum(self.masks[i-self.first], seen))
 

@@ -132,7 +132,7 @@ class LipModel:
 
 @lru_cache(2)
 def load_lips(path:str|Path=None) -> LipModel:
-    "`LipModel`, read once"
+    "Load `LipModel` once"
     return LipModel(path)
 
 # %% ../../nbs/535_dub.lips.ipynb #predict
@@ -178,7 +178,7 @@ class LipRange:
         closed:np.ndarray,   # [n], see `shut_at`
         gain:float=1.,     # Exaggeration if greater than 1
     ) -> np.ndarray:       # [n,6]
-        "What the mouth shall measure"
+        "The target lip measures"
         w = self.rest + gain*y*(self.high-self.low)
         room = .15*(self.high-self.low)
         w = np.clip(w, self.low-room, self.high+room)

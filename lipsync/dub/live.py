@@ -69,7 +69,7 @@ def _open_face(
     side:int=1280,     # Longest side in pixels, larger images are shrunk; not those of a `Scene`
     each:float=4.,     # Seconds to show each photo of a folder
 ) -> tuple:            # (source, `Scene` or None)
-    "The pictures of a face"
+    "Open the images of a face"
     if isinstance(face, Scene):
         path, n, fps = face.info['path'], len(face.times), face.info['fps']
         if not path or not Path(path).exists(): raise LipsyncError("a scene without its images", "scan a file: its path is kept in the scene")
@@ -304,7 +304,7 @@ def _badge_for(
 # %% ../../nbs/570_dub.live.ipynb #frame
 @dataclass
 class Frame:
-    "A picture of the stream"
+    "A frame of the stream"
     number:int         # 0, 1, 2, …
     time:float         # Seconds since the first sample
     rgb:np.ndarray     # uint8 [H,W,3]

@@ -163,7 +163,7 @@ _STRIPS = np.array([*_next(20, 40), *_next(0, 20)]) # skin, then the red
 _INSIDE = np.array([t for j in range(10) for t in ((j, j+1, (20-j)%20), (j+1, 19-j, (20-j)%20))])
 
 class Mouth(NamedTuple):
-    "A picture of a mouth"
+    "An image of a mouth"
     rgb:np.ndarray   # uint8 [h,w,3]
     rings:np.ndarray # [60,2] `lip_rings`, pixels of that image
     fine:float = 0.  # Mean square of the fine detail of lips and inside; 0: unknown
@@ -225,7 +225,7 @@ def lay(
     layer:Layer,
     opacity:float=1., # 0-1
 ) -> np.ndarray:
-    "Put lips into a frame"
+    "Composite lips into a frame"
     h, w = layer.alpha.shape; back = invert_affine(layer.M); c = apply_affine(back, [(0,0), (w,0), (0,h), (w,h)])
     x0, y0 = np.clip(np.floor(c.min(0)), 0, frame.shape[1::-1]).astype(int); x1, y1 = np.clip(np.ceil(c.max(0))+1, 0, frame.shape[1::-1]).astype(int)
     if x1 <= x0 or y1 <= y0: return frame

@@ -44,7 +44,7 @@ def _to_planes(
     fmt:str,
     tr:VideoTraits  # Matrix and range
 ) -> list:
-    "Y, U and V of a picture"
+    "Y, U and V of an image"
     f = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), 'rgb24')
     return _planes(f.reformat(format=fmt, dst_colorspace=tr.matrix, dst_color_range=2 if tr.full_range else 1, interpolation=EXACT))
 
@@ -225,7 +225,7 @@ def _encoded(
     out,         # AAC stream of the new file
     end:float    # End of the video, seconds
 ) -> Iterator[tuple]: # (seconds, packet)
-    "The sound as AAC"
+    "The audio as AAC"
     sr, at = out.rate, 0
     for x in _fitted(blocks, round(end*sr)):
         for i in range(0, len(x), 1024):
@@ -484,7 +484,7 @@ def __exit__(self:Output, typ, exc, tb):
 
 # %% ../../nbs/505_dub.output.ipynb #speaker
 class Speaker(Protocol):
-    "What a voice has to offer"
+    "Interface of a voice"
     def say(self,
         text:str # Text to speak
     ) -> tuple:  # float32 [N] mono in [-1,1], sample rate in Hz, phones with times (`Segment`s, contiguous, pauses `sil`)

@@ -140,7 +140,7 @@ def lips_square(
     M:np.ndarray,      # [2,3], frame -> mouth crop
     size:int,          # Side, pixels
 ) -> np.ndarray:       # [2,3], frame -> square of one eye distance around the lips
-    "Where the refiner looks"
+    "The refiner's crop"
     x, y = (in_eyes(points, M)[OUTER].mean(0)*EYE_PX); k = size/EYE_PX
     return compose_affine([[k,0,size/2-k*x],[0,k,size/2-k*y]], M)
 
@@ -165,7 +165,7 @@ def net_input(
     rgb:np.ndarray,  # uint8 [S,S,3], the drawn square
     maps:np.ndarray, # [3,S,S], see `lips_maps`
 ) -> torch.Tensor:   # float32 [5,S,S]
-    "What the network sees"
+    "The network's input"
     return torch.cat([torch.from_numpy(rgb).permute(2,0,1).float()/127.5-1, torch.from_numpy(np.ascontiguousarray(maps[:2]))*2-1])
 
 # %% ../../nbs/555_dub.person.ipynb #refine-refine

@@ -209,7 +209,7 @@ def _generating(generate, frames, track, n=25):
 
 # %% ../../nbs/557_dub.preflight.ipynb #costs
 def _costs(path, photos, face, out, generate, crf, cfg, faces, share):
-    "What the dub will take"
+    "Time and memory of the dub"
     frames, read = _second(path, photos)
     if not frames: return {}
     scan(frames[:4], cfg); t0 = time.perf_counter(); sc = scan(frames, cfg)
@@ -234,7 +234,7 @@ class Problem:
 _TINY, _FEW = 64, .5 # Face width in pixels below which a dub is hardly visible; fraction of dubbable moments below which to warn
 
 def _face_problems(face, seen, who, n):
-    "Problems of the picture"
+    "Problems of the faces"
     P = Problem
     if not seen: yield P('error', f"no face in {plural(n, 'moment')} looked at", "give a video or photo whose face can be seen"); return
     if face['rotation']: yield P('note', f"the video is stored turned by {face['rotation']} degrees", "it is dubbed upright")
@@ -257,7 +257,7 @@ def _state_problems(f):
 
 # %% ../../nbs/557_dub.preflight.ipynb #sound-problems
 def _sound_problems(face, sounds):
-    "Problems of the new sounds"
+    "Problems of the new audio"
     P = Problem
     for s in sounds:
         name = Path(s['path']).name
@@ -295,7 +295,7 @@ class Preflight:
 def _place(f): return ('left','middle','right')[min(2, int(f['x']*3))]
 
 def _show(self):
-    "Print it for people"
+    "Print a readable report"
     f, pct = self.face, lambda v: f"{v['share']:.0%} ±{max(v['high']-v['share'], v['share']-v['low']):.0%}"
     print(f"{printable(f['path'])}: {f['kind']}, {f['width']}x{f['height']}, {f['fps']:.2f} fps, {fmt_time(f['seconds'])}, {plural(f['frames'], 'frame')}" + (', no sound' if f['kind'] == 'video' and not f['sound'] else ''))
     for s in self.sounds: print(f"{printable(s['path'])}: " + (s['error'] or f"{fmt_time(s['seconds'])}, {s['voice']:.0%} voice") + f" -> {s['who']}")
@@ -319,7 +319,7 @@ def _video(path):
         uneven=_uneven(path), missing=_missing(path, i.duration), sound=i.has_audio)
 
 def _sound(path, who, cfg):
-    "What is known of a new sound"
+    "Properties of new audio"
     out = dict(path=str(path), who=who, seconds=0., voice=0., heard=0., error='')
     try:
         i = probe(path)

@@ -71,7 +71,7 @@ class PasteMeter:
         mask:np.ndarray, # Mask of that crop
         cut:bool=False,  # Whether a track begins here
     ):
-        "Look at the next frame"
+        "Add the next frame"
         both = [cv2.cvtColor(warp(f, M, len(mask)), cv2.COLOR_RGB2GRAY).astype(np.float32) for f in (dub, source)]
         soft = cv2.GaussianBlur(np.float32(mask), (0,0), len(mask)/128) # a hard edge gets a ring as well
         self._edges(both, soft)
@@ -97,7 +97,7 @@ class PasteMeter:
 
 # %% ../../nbs/510_dub.seams.ipynb #paste-quality
 def _result(self:PasteMeter) -> PasteQuality:
-    "What was seen so far"
+    "The result so far"
     if 'dub' not in self.sums: return PasteQuality(*[math.nan]*len(PasteQuality._fields))
     ratio = lambda name: float(self.mean(name)[0]/max(self.mean(name)[1], 1e-6))
     dub, own, more, steep = (self.mean(k) for k in ('dub','source','excess','steep'))

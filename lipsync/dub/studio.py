@@ -258,7 +258,7 @@ def _section(self:Studio, title, *children):
 
 @patch
 def _show(self:Studio, n):
-    "The first `n` sections"
+    "Show the first `n` sections"
     for i, s in enumerate(self.sections): s.layout.display = '' if i < n else 'none'
 
 def _made_by(a):
@@ -368,7 +368,7 @@ def wait(self:Studio):
 # %% ../../nbs/580_dub.studio.ipynb #run-show
 @patch
 def error(self:Studio, what, fix='', colour='#b00020'):
-    "One line"
+    "Show a one-line error"
     self.message.value = f"<div style='color:{colour};font-weight:600;line-height:1.4'>{html.escape(self.called(what))}{': '+html.escape(fix) if fix else ''}</div>"
 
 @patch
@@ -431,7 +431,7 @@ def take(self:Studio,
     path:Path, # A checked file
     name:str,  # The user's name for it
 ):
-    "Use a file"
+    "Use an uploaded file"
     setattr(self, role, path); self.names[path] = name = printable(name)[:80]
     kind, self.message.value = 'photos' if path.is_dir() else _kind_of(path), ''
     info = probe(path) if kind in ('video','sound') else None
@@ -505,7 +505,7 @@ def _show_faces(self:Studio):
 
 # %% ../../nbs/580_dub.studio.ipynb #look-faces-2
 def _height(rgb, h):
-    "A picture of that height"
+    "An image of that height"
     return cv2.resize(rgb, (max(1, round(rgb.shape[1]*h/rgb.shape[0])), h), interpolation=cv2.INTER_AREA)
 
 def _jpeg(rgb): return cv2.imencode('.jpg', rgb[...,::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
@@ -513,7 +513,7 @@ def _jpeg(rgb): return cv2.imencode('.jpg', rgb[...,::-1], [cv2.IMWRITE_JPEG_QUA
 # %% ../../nbs/580_dub.studio.ipynb #phones
 @patch
 def _set_phones(self:Studio, phones):
-    "Begin with these phones"
+    "Start with these phones"
     self.phones = list(phones)
     known = ARPABET if self.al.phoneset == 'arpabet' else IPA
     names = sorted({*known, *(p.label for p in phones)}, key=lambda l: (phone_to_viseme(l, self.al.phoneset), l))
@@ -599,7 +599,7 @@ def visemes(self:Studio, times):
     return viseme_track(self.phones, times, self.al.phoneset)
 
 def _table(rows):
-    "The card"
+    "Show the quality card"
     td = "<td style='padding:2px 10px;border-bottom:1px solid #ddd;vertical-align:top'>"
     head = ''.join(f"<th style='text-align:left;padding:2px 10px'>{h}</th>" for h in ('', 'dub', 'source', 'what it means'))
     return f"<table style='border-collapse:collapse;line-height:1.4'><tr>{head}</tr>" + ''.join('<tr>'+''.join(f'{td}{html.escape(str(c))}</td>'
@@ -622,7 +622,7 @@ def _play(self:Studio, out):
 def save(self:Studio,
     path:Path, # Where to place the last dub
 ) -> Path:
-    "Keep the last dub"
+    "Save the last dub"
     if not self.result: raise LipsyncError("there is no dub yet", "press Dub")
     return Path(shutil.copy(self.result, path))
 

@@ -49,7 +49,7 @@ def _mouth_tensor(frames:np.ndarray) -> torch.Tensor: # uint8 RGB [T,S,S,3] -> [
     return torch.from_numpy(np.ascontiguousarray(frames.transpose(0,3,1,2))).float()/127.5-1
 
 def _mouth_frames(mouths:torch.Tensor) -> np.ndarray:
-    "And back"
+    "Network input as frames"
     return ((mouths.clamp(-1, 1)+1)*127.5).round().byte().permute(0,2,3,1).numpy()
 
 # %% ../../nbs/625_evaluate.judge.ipynb #spoken

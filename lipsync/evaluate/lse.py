@@ -74,7 +74,7 @@ class Scorer:
         frames,          # uint8 RGB [H,W,3], 25 per second
         track:FaceTrack, # Track of the same frames
     ) -> np.ndarray:     # [len-n+1,d]
-        "The vectors of a video"
+        "The embeddings of a video"
         keep, out = [], []
         for i, f in enumerate(frames):
             keep.append(self.crop(f, track, i))
@@ -107,7 +107,7 @@ def _filled(Ms):
 def frames_of(
     video:str|Path # Any video
 ) -> Iterator[np.ndarray]: # uint8 RGB [H,W,3]
-    "Its frames at 25 a second"
+    "Its frames at 25 fps"
     return (f for _,f in read_frames(video, FPS))
 
 def mouth_square(

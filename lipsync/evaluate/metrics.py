@@ -193,7 +193,7 @@ def paste(
     mouth:np.ndarray, # Mouth crop, uint8 [256,256,3]
     top:int,          # Result of `mouth_top`
 ) -> np.ndarray:      # uint8 [H,512,3], taller than wide if the crop extends below the face
-    "The face with that mouth"
+    "Paste the mouth into the face"
     x, low = (TEMPLATE_SIZE-MOUTH_SIZE)//2, max(0, top+MOUTH_SIZE-TEMPLATE_SIZE)
     out = cv2.copyMakeBorder(face, 0, low, 0, 0, cv2.BORDER_REPLICATE)
     out[top:top+MOUTH_SIZE, x:x+MOUTH_SIZE] = mouth
@@ -228,7 +228,7 @@ def _add_lmd(self:LMD,
     real:torch.Tensor, # True ones
     face:torch.Tensor, # Reference faces [B,3,F,F]
 ):
-    "Take clips in"
+    "Add clips"
     pick = np.linspace(0, fake.shape[1]-1, min(self.frames, fake.shape[1])).round().astype(int).tolist()
     for f,r,c in zip(fake[:,pick], real[:,pick], face):
         a, b = self.clip(f, r, c)

@@ -56,9 +56,9 @@ def find_lips(
 
 # %% ../../nbs/620_evaluate.scorecard.ipynb #sync
 def sync_part(
-    scorer:Scorer,      # Who judges
+    scorer:Scorer,      # The judge
     v:np.ndarray,       # Video embeddings, from `scorer.look`
-    audio:np.ndarray,   # The sound [N] 16 kHz
+    audio:np.ndarray,   # The audio [N] 16 kHz
     other:np.ndarray,   # Another clip's audio
     frames:int,         # Number of frames of the video
 ) -> dict:
@@ -72,7 +72,7 @@ def sync_part(
 def load_scorer(
     judge:str|Path=None, # Sync expert (.safetensors), SyncNet's file (.model); None: the package's judge; `none`: no judge
 ) -> Scorer|None:
-    "Who judges sync"
+    "Load the sync judge"
     if str(judge) == 'none': return None
     return SyncNetScorer(judge) if judge and Path(judge).suffix in ('.model','.pth','.pt') else OwnScorer(judge or judge_path())
 
@@ -227,7 +227,7 @@ def _mouth_px(track):
     return float(np.median([CROP['size']/math.sqrt(abs(np.linalg.det(np.asarray(M)[:,:2]))) for M in track.to_mouth]))
 
 def _beside(a, t, vis, x, fid, notes):
-    "What needs the truth"
+    "The parts that need the truth"
     out = dict(truth_sha256=sha256_file(t.path), shape=shape_part(a.mouth, t.mouth), truth_shut=_shut_part(t.mouth, vis, x))
     sizes = [next(frames_of(v.path)).shape for v in (a, t)]; counts = [len(v.track.times) for v in (a, t)]
     if sizes[0] == sizes[1]: out['picture'] = _picture_part(a.path, t, fid)
@@ -305,7 +305,7 @@ def _collect(jobs, scorer, fid, quiet):
     return rows, failed
 
 def _result(rows, failed, scorer, fid, settings):
-    "Everything there is to say"
+    "The complete result"
     settings = dict(shifts=15, fps=FPS, crop=CROP, interval=f'95 % percentile bootstrap of the mean over videos, {RESAMPLES} resamples, seed 0', **settings)
     return dict(summary=summarise(rows), fid=_fid(fid, rows), visemes=viseme_table(rows), videos=rows, failed=failed, scorer=scorer.about if scorer else None,
         settings=settings, provenance=provenance(config=PreprocessConfig()))
@@ -370,7 +370,7 @@ def worst(
     result:dict, # Result of `score_folders`
     n:int=3,     # How many
 ) -> list:       # Rows, the worst first
-    "The videos that do worst"
+    "The videos with the worst scores"
     key = 'sync.at_zero' if result['scorer'] else 'shape.lmd_motion'
     return sorted((r for r in result['videos'] if (v := figure(r, key)) is not None and v == v), key=lambda r: -figure(r, key))[:n]
 
@@ -451,7 +451,7 @@ def _score_one(dub, audio, source, text, scorer, truth):
     return _result([row], [], scorer, None, settings), {row['name']: files}
 
 def _show(r, out):
-    "For people"
+    "Print a readable summary"
     if s := r['scorer']: print(f"sync judged by {s['scorer']}, {s['file']} {s['sha256'][:12]}: {s['note']}")
     show_table(_summary_rows(r))
     if r['visemes']: show_table([{k: f'{v:.3f}' if isinstance(v, float) else v for k,v in row.items()} for row in r['visemes']],

@@ -141,7 +141,7 @@ def wav2lip_windows(
 def _six_channels(
     crops:torch.Tensor, # uint8 RGB [n,S,S,3]
 ) -> torch.Tensor:      # float32 [n,6,S,S] in [0,1]: BGR with the lower half black, BGR
-    "What the networks see"
+    "The networks' image input"
     x = crops.flip(-1).permute(0,3,1,2).float()/255
     hidden = x.clone(); hidden[:,:,x.shape[2]//2:] = 0
     return torch.cat([hidden, x], 1)

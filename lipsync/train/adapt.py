@@ -46,7 +46,7 @@ _MOST_SECONDS, _GAP = 300, 10. # Maximum footage; gap between two clips on the r
 
 @dataclass
 class Clip:
-    "A piece of footage"
+    "A clip of footage"
     name:str                  # Name of its file
     source:object             # With `fps` and `reader()`
     track:FaceTrack           # Track of the person
@@ -92,7 +92,7 @@ def _clip(path, who, most, work):
     return Clip(Path(path).name, source, scene.track(k), Path(path))
 
 def _videos(face):
-    "The videos that are meant"
+    "The videos at a path"
     if not face.exists(): raise LipsyncError(f"{face}: no such file or folder", "give a video of the person, or a folder of videos")
     files = sorted(p for p in face.iterdir() if p.suffix.lower() in VIDEOS and not p.name.startswith('.')) if face.is_dir() else [face]
     if not files: raise LipsyncError(f"{face}: no video in it", f"videos end in {', '.join(sorted(VIDEOS))}")
@@ -457,7 +457,7 @@ def judge_refiner(
     net:Refiner,
     show:dict=None, # {frame: None}, filled with (training-free, refined)
 ) -> dict:          # gain, why, and the measures
-    "Compare on what is held out"
+    "Compare on held-out frames"
     show = {} if show is None else show; plain, refined = dict(show), dict(show); better = replace(person, refiner=net)
     a, b = _seen_as(reel, held, person, plain), _seen_as(reel, held, better, refined)
     show |= {k: (plain[k], refined[k]) for k in show}

@@ -153,7 +153,7 @@ def fit(self:RunLearner,
     *args, whole=False, # `n_epoch` is the length of the whole run, including epochs already done
     **kw                # Passed to `Learner.fit`
 ):
-    "Train"
+    "Train for `n_epoch` epochs"
     self.begin, self.whole = 0 if whole else self.first_epoch, whole
     Learner.fit(self, self.begin+n_epoch, *args, **kw)
 

@@ -25,7 +25,7 @@ from .stages import TrainConfig, train_config
 # %% ../../nbs/455_train.doctor.ipynb #finding
 @dataclass(frozen=True)
 class Finding:
-    "One thing that was measured"
+    "One measured value"
     name:str            # Subject of the finding
     measured:float      # The figure
     threshold:float     # Value from which it is a fault
@@ -62,7 +62,7 @@ class Diagnosis:
     def healthy(self) -> bool: return not self.faults
     @property
     def verdict(self) -> str:
-        "In words"
+        "The verdict in words"
         bad, soso = self.of('fault'), self.of('warning')
         if bad: return f"NOT healthy: {bad[0].says}. {bad[0].advice}" + (f" Then look at: {', '.join(f.name for f in bad[1:])}." if bad[1:] else '')
         return "Healthy: nothing found that would keep the expert at 0.69." + (f" It may be better yet: {'; '.join(f.says for f in soso)}." if soso else '')

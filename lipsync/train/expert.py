@@ -192,7 +192,7 @@ def outcome(
     "The expert's quality in words"
     a, o = (meta.get(k, float('nan')) for k in ('in_sync','accuracy'))
     figures = f"on held-out clips {a:.0%} of the pairs are judged right (guessing 50 %), the right moment is found for {o:.0%} (guessing 20 %)"
-    if a!=a: return "verdict: the held-out clips can't be used, all audio is alike. Add clips with speech."
+    if a!=a: return "verdict: nothing in the held-out clips can be used, all audio is alike. Add clips with speech."
     if a>=.9: return f"verdict: a good judge, {figures}."
     if a>=.75: return f"verdict: usable, {figures}. More data or epochs make it better."
     return f"verdict: it learnt little, {figures}. {d.verdict if d and d.findings else 'Ask why: lipsync doctor.'}"

@@ -132,7 +132,7 @@ def critic_loss(
 def adversarial_loss(
     fake:torch.Tensor, # Scores of generated clips [B]
 ) -> torch.Tensor:
-    "What the generator minimises"
+    "The generator's adversarial loss"
     return -fake.mean()
 
 # %% ../../nbs/400_train.losses.ipynb #viseme

@@ -91,7 +91,7 @@ def sample_sheet(
     return ((out.permute(1,2,0)+1)*127.5).round().byte().numpy()
 
 def save_png(path:str|Path, rgb:np.ndarray):
-    "Write a picture, atomically"
+    "Write an image, atomically"
     with atomic_path(path) as t: t.write_bytes(cv2.imencode('.png', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1].tobytes())
 
 # %% ../../nbs/425_train.monitor.ipynb #side

@@ -48,7 +48,7 @@ def settings(
 # %% ../../nbs/430_train.runs.ipynb #run
 @dataclass
 class RunFolder:
-    "All that a run folder says"
+    "The contents of a run folder"
     path:Path
     config:dict           # config.json; {} if damaged
     history:list          # One row per epoch
@@ -72,7 +72,7 @@ def read_run(
 # %% ../../nbs/430_train.runs.ipynb #flag
 @dataclass(frozen=True)
 class Flag:
-    "Something wrong with a run"
+    "A problem of a run"
     name:str     # Name of the flag
     says:str     # What was observed, with numbers
     advice:str   # What to do, as settings
@@ -111,7 +111,7 @@ def flag_broken(cfg, history, batches, broken) -> Flag|None:
         "A loss overflowed or a clip is damaged. Nothing of it has been saved.")
 
 def _short(x, most=4):
-    "A few names out of a list"
+    "The first few names of a list"
     if not isinstance(x, (list,tuple)): return str(x)[:200]
     return ', '.join(map(str, x[:most]))+(f" and {len(x)-most} more" if len(x)>most else '')
 
@@ -303,7 +303,7 @@ def state(
     run:RunFolder,
     now:float=None, # Unix time
 ) -> tuple:         # (`running`, `stopped`, `done`, `broken` or `damaged`, seconds since the newest line)
-    "What has become of a run"
+    "The state of a run"
     age = max(0., (now or time.time())-_last_seen(run))
     times = _of(run.batches[-50:], 'time'); gap = median([b-a for a,b in zip(times, times[1:])] or [0])
     if not run.config: return 'damaged', age
@@ -346,7 +346,7 @@ def list_runs(
 
 # %% ../../nbs/430_train.runs.ipynb #runs
 def _short_row(r:dict, price:float|None) -> dict:
-    "A run as a line for people"
+    "A run as a readable row"
     tilde = '~' if r['estimated'] else ''
     say = lambda v, f='{:,.1f}': '' if v is None else f.format(v)
     row = dict(run=r['name'], state=r['state'] if r['state'] in ('running','done')

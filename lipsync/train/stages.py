@@ -54,7 +54,7 @@ class LossConfig(Config):
 # %% ../../nbs/415_train.stages.ipynb #group-configs
 @dataclass(frozen=True)
 class OptimConfig(Config):
-    "How weights are moved"
+    "Optimizer settings"
     lr_g:float = 1e-4             # Learning rate of the generator
     lr_d:float = 1e-4             # Learning rate of the critic
     lr_stages:tuple = (1.,1.,1.)  # Factor on both in the coarse, sync and full stage
@@ -73,7 +73,7 @@ class OptimConfig(Config):
 
 @dataclass(frozen=True)
 class StagesConfig(Config):
-    "How long each stage lasts"
+    "Lengths of the stages"
     coarse_end:int = 20           # First epoch of the sync stage
     sync_end:int = 40             # First epoch of the full stage
     epochs:int = 100              # Total epochs
@@ -82,7 +82,7 @@ class StagesConfig(Config):
 
 @dataclass(frozen=True)
 class DataConfig(Config):
-    "What a batch is made of"
+    "Settings of batches and data"
     batch_size:int = 8            # Sequences per batch, per process
     seq_length:int = 25           # Frames per sequence, up to 75
     stride:int = 0                # Frames between the starts of sequences; 0: the dataset's default

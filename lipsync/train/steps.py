@@ -46,7 +46,7 @@ class StageSchedule(Kept):
         self.go_to(stage_at(self.plan, min(self.first_epoch, self.plan.epochs-1)))
 
     def go_to(self, stage:Stage):
-        "Be in this stage"
+        "Switch to this stage"
         self.learn.stage = stage
         for n,part in self.net.named_children(): part.requires_grad_(n not in stage.frozen)
 
