@@ -25,7 +25,7 @@ sys.path[:0] = [str(ROOT), str(ROOT/'scripts')]
 from bench_cross import alike, plain, said
 from fit_lips import FOLDS
 from lipsync.config import PreprocessConfig, load_json, model_config, provenance, save_json
-from lipsync.align.forced import find_transcript
+from lipsync.align.transcripts import find_transcript
 from lipsync.data.corpus import VIDEOS
 from lipsync.console import to_json
 from lipsync.align.forced import align

@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 import av, numpy as np
 from lipsync.config import provenance, save_json
-from lipsync.align.forced import write_textgrid
+from lipsync.align.transcripts import write_textgrid
 from lipsync.align.espeak import speak
 from lipsync.demo_corpus.portraits import render
 from lipsync.media import VideoWriter, audio_blocks, probe, read_frames

@@ -14,7 +14,8 @@ import av, cv2, numpy as np
 from fastcore.basics import patch, store_attr
 from ..config import LipsyncError, PreprocessConfig, log
 from ..console import fmt_bytes, fmt_time, plural, printable
-from ..align.forced import align, write_textgrid
+from ..align.forced import align
+from ..align.transcripts import write_textgrid
 from ..face.landmarks import CLOSED, closed_share, closures, mouth_opening
 from ..align.visemes import ARPABET, BILABIAL, IPA, VISEME_NAMES, Segment, draw_visemes, phone_to_viseme, viseme_track
 from .dub import dub_video, generator
