@@ -32,7 +32,8 @@ from lipsync.align.forced import align
 from lipsync.data.engine import preprocess_corpus
 from lipsync.data.preprocess import preprocess_video
 from lipsync.align.sync import estimate_offset
-from lipsync.demo_corpus.portraits import PERSONS, make_corpus, _source
+from lipsync.demo_corpus.people import PERSONS, _source
+from lipsync.demo_corpus.portraits import make_corpus
 from lipsync.demo import UNSEEN
 from lipsync.dub.dub import dub_video, generator
 from lipsync.evaluate.baselines import PEOPLE, NearestViseme, first_frame
