@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['Clip', 'Reel', 'load_footage', 'Processed', 'load_processed', 'without', 'learn_person', 'Samples', 'best_mouths',
-           'draw_samples', 'refine_loss', 'Drawn', 'refiner_learner', 'train_refiner', 'compare', 'judge_refiner',
-           'held_out', 'enlarged', 'sheet', 'adapt']
+           'draw_samples', 'refine_loss', 'Drawn', 'refiner_learner', 'Budget', 'train_refiner', 'compare',
+           'judge_refiner', 'held_out', 'enlarged', 'sheet', 'adapt']
 
 # %% ../../nbs/480_train.adapt.ipynb #imports
 import hashlib, math, tempfile, time
@@ -307,7 +307,7 @@ def _refiner_of(learn:RunLearner) -> Refiner: # in eval mode, on the CPU
 # %% ../../nbs/480_train.adapt.ipynb #train-state
 _STATE = 'training.state' # file name in the folder's `work`
 
-class _Budget(Kept):
+class Budget(Kept):
     "Ends training after the given time or steps, summed over all runs; saves the state regularly, and shows a progress bar"
     order = 90
     def __init__(self, keep:Keep, key:str, minutes:float=0., steps:int=None, every:float=20.):
@@ -350,7 +350,7 @@ def train_refiner(
     every:float=20.,          # Seconds between saves
 ) -> float:                   # Seconds of training, summed over all runs
     "Train for the given time or steps; saves the state regularly and on interruption"
-    keep = Keep(path, 10**9); budget = _Budget(keep, key, minutes, steps, every); keep.after_epoch = lambda: None # `_Budget` decides when
+    keep = Keep(path, 10**9); budget = Budget(keep, key, minutes, steps, every); keep.after_epoch = lambda: None # `Budget` decides when
     learn.add_cbs([keep, budget])
     if _go_on(learn, path, key): log.info(f"resuming from step {learn.steps:,}, after {fmt_time(budget.seconds)}")
     learn.epoch = learn.first_epoch
