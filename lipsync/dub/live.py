@@ -17,7 +17,7 @@ import cv2, numpy as np, torch
 from fastcore.basics import patch
 from ..config import LipsyncError, log
 from ..audio.features import VoiceDetector
-from ..audio.streaming import CFG, FRAME, REACH, STEP, AudioBuffer, as_mono, regroup, stream_mels
+from ..audio.streaming import CFG, FRAME, REACH, STEP, AudioBuffer, as_mono, levelled_steps, regroup, stream_mels
 from ..face.landmarks import warp
 from ..face.reference import calm_frames, mouth_range, sharpest
 from ..align.sync import HZ, band_levels, band_power
@@ -436,7 +436,7 @@ def _late(clock, patience, most=4):
 def _frames(self:Live, pieces, sr, drop, patience):
     s, tape, clock = copy.copy(self.streamer) if self.free is None else None, AudioBuffer(sr), Clock(sr)
     paint, late = _Painter(self.loop, self.badge, self.free), _late(clock, patience) if drop else lambda: False
-    steps = _steps(pieces, sr, tape, clock)
+    steps = levelled_steps(_steps(pieces, sr, tape, clock))
     del pieces # only the chain holds them now: closing it closes them
     if s is None: mouths = (None if late() else c for c in self.free(steps))
     else: s.reset(); mouths = draw_stream(s, self._crops(classes(stream_mels(steps), self.predictor)), late, self.batch)
