@@ -145,7 +145,7 @@ def _record(path, jobs, made):
 
 # %% ../../nbs/575_dub.batch.ipynb #command
 def dub(
-    checkpoint:str=None, # Generator: checkpoint .pt, `lipsync export` or `adapt` folder, address (https, hf://owner/repo), or foreign weights (see `lipsync generators`); default: training-free
+    checkpoint:str=None, # Generator: checkpoint .pt, run folder, `lipsync export` or `adapt` folder, address (https, hf://owner/repo), or foreign weights (see `lipsync generators`); default: training-free
     face:Path=None,    # Video or photo of the person, or folder of photos
     out:Path=None,     # The mp4 to write; the same command resumes an interrupted dub
     audio:Path=None,   # File with the new speech (wav, mp3, mp4, …); without it a synthetic voice speaks --text
