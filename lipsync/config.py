@@ -63,6 +63,7 @@ class PreprocessConfig(Config):
     apply_augmentation:bool = False # SpecAugment on the mel windows, sampled anew each time a training window is read
     use_jpeg_compression:bool = True # JPEG crops (else PNG, lossless)
     jpeg_quality:int = 75        # JPEG quality, 1-100
+    speech_level:float = -17.    # Level to which speech is brought before the mels, dBFS; the mean of the GRID corpus
     vad_aggressiveness:int = 2   # webrtcvad, 0 (least aggressive) to 3
     language:str = 'en-us'       # Language spoken, as an espeak code: en-us, es, de, fr, ko …
     fix_sync:bool = False        # Shift the audio if it is more than a frame early or late

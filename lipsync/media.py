@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['AAC_RATES', 'EXACT', 'QUICK', 'MediaError', 'NoAudio', 'decode_threads', 'read_frames', 'VideoInfo', 'probe',
-           'read_audio', 'audio_blocks', 'VideoTraits', 'video_traits', 'pictures', 'VideoWriter', 'write_video',
-           'write_wav', 'frame_strip']
+           'Downmix', 'downmix', 'read_audio', 'audio_blocks', 'VideoTraits', 'video_traits', 'pictures', 'VideoWriter',
+           'write_video', 'write_wav', 'frame_strip']
 
 # %% ../nbs/110_media.ipynb #imports
-import contextlib, math, os, wave
+import contextlib, functools, math, os, wave
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -211,17 +211,15 @@ def probe(
         return VideoInfo(width=w, height=h, fps=fps, frames=v.frames or math.ceil(duration*fps-0.01), has_video=True, rotation=-f.rotation%360, **sound)
 
 # %% ../nbs/110_media.ipynb #mono
-def _mono(
+def _planes(
     f:av.AudioFrame # Decoded audio of any format
 ) -> np.ndarray:
-    "float32 [n] in [-1,1], the mean of left and right"
-    if f.layout.nb_channels > 2: # let FFmpeg mix surround down to stereo: it knows which channels carry speech
-        f = av.AudioResampler('fltp', 'stereo', f.sample_rate).resample(f)[0]
+    "float32 [channels,n] in [-1,1]"
     x, kind = f.to_ndarray(), f.format.name.rstrip('p')
     if not f.format.is_planar: x = x.reshape(-1, f.layout.nb_channels).T
     if kind == 'u8': x = (x.astype(np.float32)-128)/128
     elif kind in ('s16','s32','s64'): x = x/float(2**(8*x.dtype.itemsize-1))
-    return x.mean(0, dtype=np.float32)
+    return x.astype(np.float32, copy=False)
 
 def _stereo(
     f:av.AudioFrame # Decoded audio of any format
@@ -229,15 +227,72 @@ def _stereo(
     "float32 [n,2] in [-1,1], left and right; surround is mixed down, mono duplicated"
     return av.AudioResampler('fltp', 'stereo', f.sample_rate).resample(f)[0].to_ndarray().T
 
+# %% ../nbs/110_media.ipynb #downmix
+_LOSES, _QUIET_CENTRE = 4., 20. # dB
+
+class Downmix:
+    "Makes one channel of several: the mean, the louder channel, or the centre; `hear` some frames, then call it"
+    def __init__(self): self.power, self.cross, self.layout, self.centre = np.zeros(3), 0., '', None # Power of left, right, centre
+
+    def hear(self, f:av.AudioFrame):
+        "Measure a frame"
+        if (n := f.layout.nb_channels) < 2: return
+        names = [c.name for c in f.layout.channels]
+        self.layout, self.centre = f.layout.name, names.index('FC') if n > 2 and 'FC' in names else None
+        d = np.diff(_stereo(f).T if n > 2 else _planes(f), axis=1)
+        c = np.diff(_planes(f)[self.centre]) if self.centre is not None else np.zeros(1)
+        self.power += [*np.square(d).sum(1), np.square(c).sum()]; self.cross += float((d[0]*d[1]).sum())
+
+    @property
+    def choice(self) -> str:
+        "`mean`, `left`, `right` or `centre`"
+        l, r, c = self.power; mean = (l+r+2*self.cross)/4
+        if c > max(l, r)*10**(-_QUIET_CENTRE/10): return 'centre'
+        return 'mean' if max(l, r) <= 0 or mean >= max(l, r)*10**(-_LOSES/10) else 'left' if l >= r else 'right'
+
+    def __call__(self, f:av.AudioFrame) -> np.ndarray: # float32 [n]
+        if (n := f.layout.nb_channels) == 1: return _planes(f)[0]
+        how = self.choice
+        if how == 'centre' and self.centre is not None and n > self.centre: return _planes(f)[self.centre]
+        x = _stereo(f).T if n > 2 else _planes(f)
+        return x[int(how == 'right')] if how in ('left','right') else x.mean(0, dtype=np.float32)
+
+    @property
+    def note(self) -> str:
+        "What was done, if it isn't the usual"
+        loss = 10*np.log10(max(self.power[:2].sum()+2*self.cross, 1e-30)/4/max(self.power[:2].max(), 1e-30))
+        return {'mean': '', 'centre': f"{self.layout} sound: its centre channel is taken"}.get(self.choice,
+            f"the mean of its two channels is {-max(loss, -99):.0f} dB quieter than the {self.choice} one: that channel is taken")
+
+# %% ../nbs/110_media.ipynb #downmix-file
+@functools.lru_cache(64)
+def _measured_mix(path, stamp):
+    "The `Downmix` of a file; says once what it chose"
+    mix = Downmix()
+    with _opened(path) as c:
+        s = _stream(c, 'audio')
+        if s is not None and s.codec_context.layout.nb_channels > 1:
+            with contextlib.suppress(av.FFmpegError): # damage is reported by whoever reads the sound
+                for f in c.decode(s): mix.hear(f)
+    if mix.note: (log.info if mix.choice == 'centre' else log.warning)(f"{path}: {mix.note}")
+    return mix
+
+def downmix(
+    path:str|Path # Video or audio file
+) -> Downmix:
+    "How the channels of a file become one"
+    with contextlib.suppress(OSError): return _measured_mix(str(path), ((s := os.stat(path)).st_size, s.st_mtime_ns))
+    return Downmix()
+
 # %% ../nbs/110_media.ipynb #blocks
 def _blocks(
     path,             # Audio or video file
     t0:float|None,    # Time that becomes sample 0, seconds on the file's clock; None: the first sample
     rates:list,       # The sample rate is appended here
-    mix:Callable=_mono# Converts a decoded frame to samples [n] or [n,2]
+    mix:Callable=None # Converts a decoded frame to samples [n] or [n,2]; None: `downmix` of the file
 ) -> Iterator[np.ndarray]:
     "Blocks at the file's own rate, with holes filled and overlaps cut"
-    pos = 0
+    pos, mix = 0, mix or downmix(path)
     with _opened(path) as c:
         s = _stream(c, 'audio')
         if s is None: raise NoAudio(f"{path}: no audio stream", "give the sound in a file of its own, or leave this video out")
@@ -304,23 +359,26 @@ def _sound_start(path) -> float|None:
 
 def read_audio(
     path:str|Path, # Video or audio file
-    sr:int=16000   # Sample rate of the result, Hz
+    sr:int=16000,  # Sample rate of the result, Hz
+    clip:bool=True # Limit the samples to [-1,1]; float files can exceed it
 ) -> np.ndarray:
-    "float32 [N] mono in [-1,1]; sample 0 is the moment of the first video frame (of the first sample in a sound file). Raises `NoAudio`, `MediaError`"
+    "float32 [N], one channel, see `downmix`; sample 0 is the moment of the first video frame (of the first sample in a sound file). Raises `NoAudio`, `MediaError`"
     rates = []
-    return np.clip(_resample(_blocks(path, _sound_start(path), rates), rates, sr), -1, 1)
+    x = _resample(_blocks(path, _sound_start(path), rates), rates, sr)
+    return np.clip(x, -1, 1) if clip else x
 
 # %% ../nbs/110_media.ipynb #audio-blocks
 def audio_blocks(
     path:str|Path,     # Video or audio file
     sr:int=16000,      # Sample rate of the result, Hz
     seconds:float=10., # Length of a block
-    channels:int=1     # 1: mono [n]; 2: left and right [n,2]
+    channels:int=1,    # 1: mono [n]; 2: left and right [n,2]
+    clip:bool=True     # Limit the samples to [-1,1]
 ) -> Iterator[np.ndarray]:
     "What `read_audio` returns, in float32 blocks of `seconds` (the last is shorter), in constant memory"
     rates, size, held, n = [], round(seconds*sr), [], 0
-    for x in _resampled(_blocks(path, _sound_start(path), rates, _mono if channels == 1 else _stereo), rates, sr):
-        held.append(np.clip(x, -1, 1)); n += len(x)
+    for x in _resampled(_blocks(path, _sound_start(path), rates, None if channels == 1 else _stereo), rates, sr):
+        held.append(np.clip(x, -1, 1) if clip else x); n += len(x)
         while n >= size:
             y = np.concatenate(held)
             yield y[:size].copy()

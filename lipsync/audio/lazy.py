@@ -9,22 +9,23 @@ __all__ = ['Sound', 'Mels', 'hush', 'voiced', 'room_noise']
 from pathlib import Path
 import numpy as np
 from ..config import PreprocessConfig
-from .features import MEL_FLOOR, MEL_TOP, VoiceDetector, log_mel, voice_at, window_columns
+from .features import MEL_FLOOR, MEL_TOP, SpeechMeter, VoiceDetector, log_mel, voice_at, window_columns
 from ..media import MediaError, audio_blocks
 
 # %% ../../nbs/203_audio.lazy.ipynb #sound
 class Sound:
-    "Speech audio, read piece by piece from a scratch file (230 MB per hour)"
+    "Speech audio at `cfg.speech_level`, read piece by piece from a scratch file (230 MB per hour)"
     def __init__(self,
         path:str|Path,  # Any file with audio
         folder:str|Path,# For the scratch file
         cfg:PreprocessConfig=PreprocessConfig(), # Audio settings
     ):
-        self.path, self.sr, self.cfg, self.n = Path(path), cfg.audio_sr, cfg, 0
+        self.path, self.sr, self.cfg, self.n, meter = Path(path), cfg.audio_sr, cfg, 0, SpeechMeter(cfg)
         self.file = Path(folder)/f'{abs(hash(str(path)))}.f32'
         with open(self.file, 'wb') as f:
-            for x in audio_blocks(path, self.sr): f.write(np.nan_to_num(x).astype('<f4').tobytes()); self.n += len(x)
+            for x in audio_blocks(path, self.sr, clip=False): f.write(np.nan_to_num(x).astype('<f4').tobytes()); meter.hear(x); self.n += len(x)
         if not self.n: raise MediaError(f"{path}: its sound is empty", "give a file with speech")
+        self.gain = meter.gain # dB; applied by `read`
 
     @property
     def seconds(self) -> float: return self.n/self.sr
@@ -34,7 +35,7 @@ class Sound:
         b = self.n if b is None else b
         lo, hi = max(0, a), min(self.n, b)
         x = np.fromfile(self.file, '<f4', max(0, hi-lo), offset=4*lo)
-        return np.pad(x, (lo-a, b-lo-len(x))) if len(x) else np.zeros(b-a, np.float32)
+        return np.pad(x*np.float32(10**(self.gain/20)), (lo-a, b-lo-len(x))) if len(x) else np.zeros(b-a, np.float32)
 
 # %% ../../nbs/203_audio.lazy.ipynb #mels
 class Mels:

@@ -13,7 +13,7 @@ import cv2, numpy as np
 from ..config import LipsyncError, PreprocessConfig, provenance, sha256_file
 from ..align.forced import align
 from ..align.transcripts import find_transcript
-from ..audio.features import log_mel, mel_windows, voice_activity
+from ..audio.features import levelled, log_mel, mel_windows, voice_activity
 from ..face.landmarks import mouth_opening, mouth_width, warp
 from .store import FACE_EVERY, ROW_GROUP, RowWriter, encode_jpeg, read_meta
 from ..align.sync import estimate_offset, shift_audio
@@ -134,7 +134,7 @@ def _tolerant(frames, rep):
 
 def _process(src, dst, cfg, person, rep, textgrid):
     "Implementation of `preprocess_video`; sets the fields of `rep`"
-    audio, frames = read_audio(src, cfg.audio_sr), Video(src, fps=cfg.fps, keep=256, quick=True, strict=True)
+    audio, frames = levelled(read_audio(src, cfg.audio_sr, clip=False), cfg), Video(src, fps=cfg.fps, keep=256, quick=True, strict=True)
     tr = follow_face(_tolerant(frames, rep), cfg, audio=audio, sr=cfg.audio_sr)
     if not len(tr.times): raise LipsyncError(f"{src.name}: no frame could be decoded", "record it again")
     rep.frames, rep.face_frames, rep.tracks, rep.speakers = len(tr.times), int((tr.track >= 0).sum()), int(tr.track.max()+1), tr.speakers

@@ -18,7 +18,7 @@ from ..config import LipsyncError, PreprocessConfig, atomic_path, load_json, log
 from ..console import progress
 
 # %% ../../nbs/265_data.store.ipynb #schema
-SCHEMA_VERSION, ROW_GROUP, FACE_EVERY = 3, 75, 5 # Faces are stored in every fifth row
+SCHEMA_VERSION, ROW_GROUP, FACE_EVERY = 4, 75, 5 # Faces are stored in every fifth row
 SHAPES = dict(mel_window=(80,7), landmarks=(478,2), to_face=(2,3), to_mouth=(2,3)) # Shape per row of the array columns
 
 def _list(dtype, *shape): return pa.list_(dtype, int(np.prod(shape)))

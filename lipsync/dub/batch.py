@@ -6,7 +6,7 @@
 __all__ = ['read_jobs', 'Made', 'dub_jobs', 'dub', 'generators']
 
 # %% ../../nbs/575_dub.batch.ipynb #imports
-import contextlib, csv, dataclasses, functools, hashlib, json as jsonlib, tempfile, time
+import contextlib, dataclasses, functools, hashlib, json as jsonlib, tempfile, time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from ..face.scene import parse_faces, scan
 from ..sources import is_photos
 from .output import AI_MARK, EspeakSpeaker, spoken
 from ..media import probe
+from ..texts import read_table
 
 # %% ../../nbs/575_dub.batch.ipynb #read-jobs
 _FILES, _WORDS = ('face','out','audio','transcript'), ('text','who','faces','voice') # Columns of a list
@@ -43,9 +44,9 @@ def read_jobs(
 ) -> list:    # A dictionary for each job
     "Read the jobs of a list; raises `LipsyncError` with all errors in it"
     if not Path(path).is_file(): raise LipsyncError(f"{path}: no such file", "give a .csv with columns face, audio and out")
-    with open(path, newline='', encoding='utf-8-sig') as f: reader = csv.DictReader(f); rows = [*reader]; names = reader.fieldnames or []
+    names, rows = read_table(path)
     if more := [n for n in names if n not in (*_FILES, *_WORDS)]:
-        raise LipsyncError(f"{path}: no such column: {', '.join(map(str, more))}", f"columns are {', '.join((*_FILES, *_WORDS))}")
+        raise LipsyncError(f"{path}: no such column: {', '.join(more)}", f"columns are {', '.join((*_FILES, *_WORDS))}")
     if not rows: raise LipsyncError(f"{path}: no jobs in it", "give a header line, and then one line per video")
     jobs, wrong = zip(*(_row(n, r, Path(path).parent) for n, r in enumerate(rows, 2)))
     wrong = [w for ws in wrong for w in ws] + [f"{o}: {n} jobs want to write it" for o, n in Counter(j.get('out') for j in jobs).items() if o and n > 1]
@@ -144,7 +145,7 @@ def _record(path, jobs, made):
 
 # %% ../../nbs/575_dub.batch.ipynb #command
 def dub(
-    checkpoint:str=None, # Generator: checkpoint .pt, `lipsync export` or `adapt` folder, address (https, hf://owner/repo), or foreign weights (see `lipsync generators`); default: training-free
+    checkpoint:str=None, # Generator: checkpoint .pt, run folder, `lipsync export` or `adapt` folder, address (https, hf://owner/repo), or foreign weights (see `lipsync generators`); default: training-free
     face:Path=None,    # Video or photo of the person, or folder of photos
     out:Path=None,     # The mp4 to write; the same command resumes an interrupted dub
     audio:Path=None,   # File with the new speech (wav, mp3, mp4, …); without it a synthetic voice speaks --text

@@ -232,11 +232,12 @@ def _from_files(path, device):
     import torch
     from lipsync.dub.foreign import foreign, is_foreign
     from lipsync.dub.person import PersonGenerator, is_person
-    from lipsync.models.checkpoint import load_generator
+    from lipsync.models.checkpoint import find_checkpoint, load_generator
     from lipsync.models.fast import optimise
     if is_person(path): return PersonGenerator(path)
     device, why = device or ('cuda' if torch.cuda.is_available() else 'cpu'), 'given as checkpoint'
     if is_foreign(path): return foreign(path, device, why=why)
+    path = find_checkpoint(path)
     return ModelGenerator(from_model(optimise(load_generator(path, device)[0])), path, *identity(path), why=why)
 
 def generator(
@@ -267,10 +268,11 @@ def identity(checkpoint) -> tuple: # (files, a text)
     if callable(checkpoint): return [], getattr(checkpoint, '__qualname__', type(checkpoint).__name__)
     from lipsync.dub.foreign import foreign_files, is_foreign
     from lipsync.dub.person import is_person
+    from lipsync.models.checkpoint import find_checkpoint
     from lipsync.models.hub import is_address
     if is_address(checkpoint): return [], str(checkpoint)
     if not is_person(checkpoint) and is_foreign(checkpoint): return foreign_files(checkpoint), ''
-    path = Path(checkpoint)
+    path = Path(find_checkpoint(checkpoint))
     return sorted(p for p in path.iterdir() if p.suffix in ('.safetensors','.json')) if path.is_dir() else [path], ''
 
 # %% ../../nbs/560_dub.dub.ipynb #predictor-of

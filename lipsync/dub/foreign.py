@@ -19,6 +19,7 @@ from ..config import LipsyncError, load_json, log
 from ..face.landmarks import FACE_OVAL, NOSE_TIP, _steady, compose_affine as chain, invert_affine, warp
 from .generators import Generator, Paster, Take, Terms
 from .person import PERSON
+from ..models.checkpoint import run_checkpoints
 from ..models.hub import RAW, WEIGHTS, is_address, stated_bytes
 from ..models.musetalk import SEGMENT, UNET, VAE, WHISPER, Autoencoder, UNet, Whisper, inpaint_mouths, listen, load_net, new_names, rows_at
 from ..models.wav2lip import MEL_RATE, MEL_SILENCE, MEL_WIDTH, Wav2Lip, columns, emphasised, load_wav2lip, redraw
@@ -152,7 +153,8 @@ _OTHERS = ( # (test, description, fix)
     (lambda s: _ins(s, 0) in (4, 9) or _ins(s, 1) in (768, 1024) or _any('model.diffusion_model')(s), "Stable Diffusion, which doesn't dub", _KNOWN),
     (_any('quant_conv'), "an autoencoder, of which MuseTalk needs one beside its U-net", _MUSETALK),
     (_any('encoder.embed_positions', 'encoder.positional_embedding'), "whisper, which MuseTalk needs beside its U-net", _MUSETALK),
-    (_any('viseme.emb.', 'generator_state'), "a checkpoint of lipsync itself", "give it to lipsync dub --checkpoint as it is"),
+    (_any('generator_state'), "a checkpoint of lipsync itself", "give it to lipsync dub --checkpoint as it is"),
+    (_any('viseme.emb.'), "weights of lipsync's own generator, without its configuration", "give the .pt of lipsync train, or a folder of lipsync export"),
 )
 
 # %% ../../nbs/530_dub.foreign.ipynb #others-refusal
@@ -448,7 +450,7 @@ def musetalk_files(
     path = Path(path)
     folders = ('musetalkV15', '', 'musetalk', 'models/musetalkV15', 'models/musetalk')
     unet = path if path.is_file() else next((f for p in folders if (f := _in(path/p, _WEIGHTS[:2]))), None)
-    if not unet: raise LipsyncError(f"{path}: no generator in this folder", f"give a file of weights or a folder of lipsync export; of MuseTalk, {_MUSETALK}")
+    if not unet: raise LipsyncError(f"{path}: no generator in this folder", f"give a file of weights, the folder of a run, or a folder of lipsync export; of MuseTalk, {_MUSETALK}")
     return unet, _beside(unet, 'sd-vae*', "autoencoder (stabilityai/sd-vae-ft-mse)"), _beside(unet, 'whisper*', "whisper (openai/whisper-tiny)")
 
 # %% ../../nbs/530_dub.foreign.ipynb #folder-beside
@@ -507,7 +509,7 @@ def is_foreign(
 ) -> bool:
     "Whether these weights were not written by lipsync"
     if is_address(path) or not (path := Path(path)).exists(): return False
-    if path.is_dir(): return not _ours(path)
+    if path.is_dir(): return not (_ours(path) or run_checkpoints(path))
     with open(path, 'rb') as f: start = f.read(2**24)
     return not (start.startswith(b'PK') and b'generator_state' in start or b'"__metadata__":{"lipsync"' in start[:200])
 

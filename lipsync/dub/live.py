@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['classes', 'Loop', 'reference', 'skip', 'draw_stream', 'FreeVoice', 'latency', 'Clock', 'Frame', 'Live', 'stream',
-           'pcm_pieces', 'save_stream', 'live']
+           'save_stream', 'live']
 
 # %% ../../nbs/570_dub.live.ipynb #imports
 import copy, math, os, sys, time, wave
@@ -17,7 +17,7 @@ import cv2, numpy as np, torch
 from fastcore.basics import patch
 from ..config import LipsyncError, log
 from ..audio.features import VoiceDetector
-from ..audio.streaming import CFG, FRAME, REACH, STEP, AudioBuffer, as_mono, regroup, stream_mels
+from ..audio.streaming import CFG, FRAME, REACH, STEP, AudioBuffer, as_mono, incoming, levelled_steps, regroup, stream_mels
 from ..face.landmarks import warp
 from ..face.reference import calm_frames, mouth_range, sharpest
 from ..align.sync import HZ, band_levels, band_power
@@ -436,7 +436,7 @@ def _late(clock, patience, most=4):
 def _frames(self:Live, pieces, sr, drop, patience):
     s, tape, clock = copy.copy(self.streamer) if self.free is None else None, AudioBuffer(sr), Clock(sr)
     paint, late = _Painter(self.loop, self.badge, self.free), _late(clock, patience) if drop else lambda: False
-    steps = _steps(pieces, sr, tape, clock)
+    steps = levelled_steps(_steps(pieces, sr, tape, clock))
     del pieces # only the chain holds them now: closing it closes them
     if s is None: mouths = (None if late() else c for c in self.free(steps))
     else: s.reset(); mouths = draw_stream(s, self._crops(classes(stream_mels(steps), self.predictor)), late, self.batch)
@@ -457,18 +457,6 @@ def stream(
 ) -> Iterator[Frame]:
     "Yield 25 frames a second of a face that speaks the arriving audio, each as soon as it is final"
     return Live(face, checkpoint, **kw)(audio_chunks, sr, overrun)
-
-# %% ../../nbs/570_dub.live.ipynb #pcm
-def pcm_pieces(
-    f, # A binary stream
-) -> Iterator:
-    "Yield int16 samples as they arrive; Ctrl-C ends the audio"
-    rest = b''
-    try:
-        while data := f.read1(65536):
-            data = rest+data; n = len(data)//2*2; rest = data[n:]
-            yield np.frombuffer(data[:n], '<i2').astype(np.int16)
-    except KeyboardInterrupt: return
 
 # %% ../../nbs/570_dub.live.ipynb #save
 def save_stream(
@@ -497,9 +485,10 @@ def save_stream(
 # %% ../../nbs/570_dub.live.ipynb #command
 def live(
     face:Path,           # Photo, folder of photos, or short video (played forward and backward)
-    checkpoint:str=None, # Trained generator: checkpoint .pt, `lipsync export` folder, or address; default: training-free
+    checkpoint:str=None, # Trained generator: checkpoint .pt, run folder, `lipsync export` folder, or address; default: training-free
     mp4:Path=None,       # Write this file, with audio, instead of raw frames
-    sr:int=16000,        # Sample rate of the audio, Hz
+    pcm:str=None,        # Standard input is raw mono samples of this type: s16le, s24le, f32le, … as FFmpeg names them; default: look at its header
+    sr:int=None,         # Sample rate of raw samples, Hz; default: 16000
     who:str='speaker',   # Which face: speaker, left, right, largest, or a number from the left
     overrun:Literal['buffer','drop']='buffer', # If the machine is too slow: buffer the audio, or drop frames (for microphones)
     batch:int=1,         # Frames per step: more are faster, with higher latency
@@ -507,15 +496,16 @@ def live(
     unmarked:str=None,   # Reason for omitting the badge or mark "AI"
     size:bool=False,     # Only print the frame size, in the form of ffplay's -video_size
 ) -> int:
-    "Dub in real time: speech from standard input (raw 16-bit mono) to frames on standard output (raw rgb24, 25 frames a second)"
+    "Dub in real time: speech from standard input (a sound file of any kind, or raw samples) to frames on standard output (raw rgb24, 25 frames a second)"
     if size:
         rgb = next(iter(_open_face(face)[0]))[1]; print(f'{rgb.shape[1]}x{rgb.shape[0]}'); return 0
-    if sys.stdin.isatty(): raise LipsyncError("no sound on standard input", "pipe raw 16-bit sound into it; scripts/live.py --help shows how")
+    if sys.stdin.isatty(): raise LipsyncError("no sound on standard input", "pipe sound into it, e.g. < speech.wav; scripts/live.py --help shows how")
+    sr, pieces, what = incoming(sys.stdin.buffer, pcm, sr)
     prepared = Live(face, checkpoint, who, device, batch=batch, unmarked=None if mp4 else unmarked)
     if mp4: prepared.badge = None # the file's metadata has the mark
-    print(f"{prepared.width}x{prepared.height} rgb24, {CFG.fps} frames a second, {prepared.latency['all']:.0f} ms late by design; listening",
+    print(f"{prepared.width}x{prepared.height} rgb24, {CFG.fps} frames a second, {prepared.latency['all']:.0f} ms late by design; listening to {what}",
         file=sys.stderr, flush=True)
-    frames = prepared(pcm_pieces(sys.stdin.buffer), sr, overrun)
+    frames = prepared(pieces, sr, overrun)
     if mp4: print(f"{save_stream(frames, mp4, sr, unmarked=unmarked)} frames -> {mp4}", file=sys.stderr); return 0
     try:
         for f in frames: sys.stdout.buffer.write(f.rgb.tobytes()); sys.stdout.buffer.flush()

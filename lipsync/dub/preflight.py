@@ -20,7 +20,7 @@ from ..face.landmarks import LIP_GAP, LIPS_OUTER, OUTER_EYES
 from ..face.scene import ABSENT, LEAST_TRACK, MOVES, OCCLUDED, OUTSIDE, PROFILE, PROFILE_FROM, ROW, SILENT, SPEAKING, STATES, TREMBLE, scan, _link, _pack, _points, _print, _ratios
 from ..face.tracks import FaceFollower, find_covered
 from .compose import Composer, mouth_masks
-from ..media import MediaError, VideoWriter, probe, read_audio, read_frames, _mono, _opened, _resample, _rgb, _stream
+from ..media import Downmix, MediaError, VideoWriter, probe, read_audio, read_frames, _opened, _resample, _rgb, _stream
 from ..sources import Photos, is_photos, _fit, _photo
 
 # %% ../../nbs/557_dub.preflight.ipynb #glances
@@ -74,16 +74,16 @@ def _glance(path, t, frames, patience, seen):
 def _listen(path, t, seconds, sr=16000):
     "float32 samples of a part of a file's audio, empty if there is none"
     with _opened(path) as c:
-        s, got, n = _stream(c, 'audio'), [], 0
+        s, got, n, mix = _stream(c, 'audio'), [], 0, Downmix()
         if s is None: return np.zeros(0, np.float32)
         try:
             if t > 1: c.seek(int(t*av.time_base))
             for f in c.decode(s):
                 if f.time is not None and f.time+f.samples/f.sample_rate < t+(c.start_time or 0)/av.time_base: continue
-                got.append(_mono(f)); n += f.samples
+                got.append(f); mix.hear(f); n += f.samples
                 if n >= seconds*f.sample_rate: break
         except av.FFmpegError: pass
-        return _resample(got, [f.sample_rate], sr) if got else np.zeros(0, np.float32)
+        return _resample(map(mix, got), [f.sample_rate], sr) if got else np.zeros(0, np.float32)
 
 def _voice(path, seconds, cfg, pieces=_LOOKS, whole=300):
     "(fraction of voice in audio, seconds checked)"

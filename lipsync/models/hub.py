@@ -205,7 +205,8 @@ def cached(
 ) -> Path:            # Path of the weights in the cache
     "The file of an address, downloaded to the cache if necessary"
     url, name = resolve(where)
-    if name.endswith(_PICKLES): raise LipsyncError(f"{where}: a pickle, which can run any program when it is loaded", _EXPORT)
+    if name.endswith(_PICKLES): raise LipsyncError(f"{where}: a pickle, which can run any program when it is loaded",
+        "ask its author for a folder of lipsync export; or download it and give the file, which is read without running programs")
     folder = cache_dir('hub', hashlib.sha256(url.encode()).hexdigest()[:16])
     if again: (folder/name).unlink(missing_ok=True)
     if not (folder/name).exists():

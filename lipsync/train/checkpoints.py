@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from ..config import LipsyncError, ModelConfig, atomic_path, log
 from ..data.dataset import Places
-from ..models.checkpoint import _written, newest_first, load_checkpoint, read_checkpoint, save_checkpoint
+from ..models.checkpoint import _written, find_checkpoint, newest_first, load_checkpoint, read_checkpoint, save_checkpoint
 
 # %% ../../nbs/420_train.checkpoints.ipynb #sampler
 class ResumableSampler(Places):
@@ -74,11 +74,11 @@ def save_epoch(
 # %% ../../nbs/420_train.checkpoints.ipynb #resume
 def resume_from(
     folder:str|Path,     # Run folder
-    resume:str='auto',   # `auto`, `no`, or the path of a checkpoint
+    resume:str='auto',   # `auto`, `no`, or the path of a checkpoint or run folder
 ) -> dict|None:          # None: start a new run
     "The state to resume from; raises `LipsyncError` rather than overwrite or skip anything"
     folder = Path(folder)
-    if resume not in ('auto','no'): return load_checkpoint(resume)
+    if resume not in ('auto','no'): return load_checkpoint(find_checkpoint(resume))
     last, bad = folder/'last.pt', []
     if not (files := newest_first(folder)): return None
     if resume=='no': raise LipsyncError(f"{folder}: holds a run already", "choose another --checkpoint_dir, or leave out --resume no to go on with it")

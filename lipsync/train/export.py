@@ -12,7 +12,7 @@ from ..config import atomic_path, provenance
 from ..console import fmt_bytes
 from ..models.hub import save_pretrained
 from ..models.stream import export_onnx
-from ..models.checkpoint import load_checkpoint, load_generator
+from ..models.checkpoint import find_checkpoint, load_checkpoint, load_generator
 from .monitor import read_history
 
 # %% ../../nbs/470_train.export.ipynb #measured
@@ -25,7 +25,7 @@ def measured(
 
 # %% ../../nbs/470_train.export.ipynb #export-command
 def export(
-    checkpoint:Path,   # Checkpoint .pt of a run
+    checkpoint:Path,   # Checkpoint .pt of a run, or its folder
     out:Path,          # Folder to write
     name:str=None,     # Name in the model card; default: the folder's name
     data:str=None,     # Training data and the right to use it, for the model card
@@ -34,7 +34,7 @@ def export(
     chunk:int=5,       # Frames per step of the ONNX graph
 ):
     "Export a checkpoint's generator as safetensors with a model card (config, metrics, SHA-256), and as ONNX; the files can't run code"
-    checkpoint, out = Path(checkpoint), Path(out)
+    checkpoint, out = Path(find_checkpoint(checkpoint)), Path(out)
     model, _ = load_generator(checkpoint)
     figures = measured(checkpoint) if checkpoint.suffix == '.pt' else {}
     save_pretrained(model, out, name, data, licence, figures, source=checkpoint.name, provenance=provenance())
