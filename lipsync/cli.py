@@ -147,6 +147,16 @@ def _renamed(word, argv):
         else: out.append(a)
     return out
 
+# %% ../nbs/695_cli.ipynb #dashed
+def _dashed(parser, argv):
+    "The arguments with values that begin with a dash joined to their flags, as argparse wants them"
+    flags, out = parser._option_string_actions, []
+    for a in argv:
+        takes = out and out[-1] in flags and flags[out[-1]].nargs is None and flags[out[-1]].type is not None
+        if takes and a.startswith('-') and a not in flags and (not a.startswith('--') or os.path.lexists(a)): out[-1] += f'={a}'
+        else: out.append(a)
+    return out
+
 # %% ../nbs/695_cli.ipynb #run
 def run(
     word:str,       # Command, e.g. `dub`
@@ -163,7 +173,8 @@ def run(
             keep_memory()
             if (line := busy()) and not {'-h','--help'} & set(argv): log.info(line)
         fn = find_command(word)
-        args = parser_for(fn, prog or f'lipsync {word}', also).parse_args(_renamed(word, argv))
+        parser = parser_for(fn, prog or f'lipsync {word}', also)
+        args = parser.parse_args(_dashed(parser, _renamed(word, argv)))
         code = fn(**vars(args))
         sys.stdout.flush()
         return code if isinstance(code, int) else 0

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MODEL_PRESETS', 'EXTRAS', 'log', 'LipsyncError', 'Config', 'PreprocessConfig', 'ModelConfig', 'model_config',
-           'atomic_path', 'only_one', 'save_json', 'load_json', 'sha256_file', 'versions', 'provenance',
+           'beside', 'atomic_path', 'only_one', 'save_json', 'load_json', 'sha256_file', 'versions', 'provenance',
            'how_to_install', 'explain_missing', 'cache_dir', 'keep_memory', 'release_memory', 'short_spin', 'busy']
 
 # %% ../nbs/100_config.ipynb #imports
@@ -136,6 +136,16 @@ def model_config(
     return ModelConfig.from_dict({f.name: getattr(cfg, f.name) for f in dataclasses.fields(cfg)} | {_ALIASES.get(k, k): v for k,v in kw.items()}) if kw else cfg
 
 # %% ../nbs/100_config.ipynb #atomic
+def beside(
+    path:str|Path, # A file
+    tail:str       # End of the other file's name, e.g. `.parts`
+) -> Path:
+    "A hidden file or folder beside `path`; its name stays within the 255 bytes that file systems allow"
+    path = Path(path); name = path.name
+    if len(os.fsencode(name)) + len(tail) > 254:
+        name = os.fsencode(name)[:120].decode('utf-8', 'ignore') + '-' + hashlib.sha256(os.fsencode(name)).hexdigest()[:12]
+    return path.with_name(f'.{name}{tail}')
+
 @contextlib.contextmanager
 def atomic_path(
     path:str|Path, # Path of the finished file; its folder is created if necessary
@@ -143,7 +153,7 @@ def atomic_path(
     "A temporary path beside `path` (same suffix), renamed to it when the block succeeds and removed when it raises"
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    tmp = beside(path.with_name(path.stem or path.name), f".{os.getpid()}.tmp{path.suffix}")
     try:
         yield tmp
         os.replace(tmp, path)

@@ -6,7 +6,7 @@
 __all__ = ['read_jobs', 'Made', 'dub_jobs', 'dub', 'generators']
 
 # %% ../../nbs/575_dub.batch.ipynb #imports
-import contextlib, dataclasses, functools, hashlib, json as jsonlib, tempfile, time
+import contextlib, dataclasses, functools, hashlib, json as jsonlib, os, tempfile, time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from .dub import dub_video, generator, identity
 from .preflight import preflight
 from ..face.scene import parse_faces, scan
 from ..sources import is_photos
-from .output import AI_MARK, EspeakSpeaker, spoken
+from .output import AI_MARK, check_output, EspeakSpeaker, spoken
 from ..media import probe
 from ..texts import read_table
 
@@ -36,7 +36,9 @@ def _row(n, row, folder):
     wrong = [f"no {k}" for k in ('face','out') if k not in job]
     if sum(k in job for k in ('audio','faces')) + ('text' in job and 'audio' not in job) != 1: wrong.append("give one of audio, text and faces")
     given = [job[k] for k in ('face','audio','transcript') if k in job] + [*job.get('faces', {}).values()]
-    wrong += [f"{p}: no such file" for p in given if not Path(p).exists()]
+    wrong += [f"{p}: no such file" for p in given if not os.path.exists(p)]
+    try: 'out' in job and check_output(job['out'])
+    except LipsyncError as e: wrong.append(str(e))
     return job, [f"line {n}: {w}" for w in wrong]
 
 def read_jobs(
@@ -78,7 +80,7 @@ def _dub_job(
         with tempfile.TemporaryDirectory() as d:
             sound, text, voice = job.get('faces') or job.get('audio'), job.get('text'), job.get('voice', 'en-us')
             if not sound: sound, text = spoken(text, EspeakSpeaker(voice), Path(d)/'speech'), None
-            rep = dub_video(face, sound, _loaded(checkpoint, device), out, text, voice, crf, False, job.get('transcript'), device, job.get('who'))
+            rep = dub_video(face, sound, _loaded(checkpoint, device), out, text, voice, crf, False, job.get('transcript'), device, job.get('who'), loop=job.get('loop', False))
     except LipsyncError as e: return Made(str(face), str(out), 'failed', f"{e}; {e.fix}", key, seconds=time.time()-start)
     return Made(str(face), str(out), 'done', '', key, rep.frames/max(rep.fps, 1), time.time()-start, dataclasses.asdict(rep))
 
@@ -114,10 +116,11 @@ def dub_jobs(
     engine:str='processes', # `processes` or `ray`
     address:str=None,     # Address of the Ray cluster
     progress:bool=True,   # Show a bar
+    loop:bool=False,      # Show films that are shorter than their sound forth and back
     signer:tuple=None,    # (result of `read_signer`, key type), to sign each video
 ) -> list:                # One `Made` per job, in the list's order
     "Make every dub of a list that isn't made yet; writes the results to `<list>.report.json`"
-    jobs, path, workers = read_jobs(path), Path(path), workers or default_workers()
+    jobs, path, workers = [dict(j, loop=True) if loop else j for j in read_jobs(path)], Path(path), workers or default_workers()
     record = path.with_suffix('.report.json')
     generator(checkpoint, 'cpu') # report a generator that can't be loaded once, before starting
     with _alone(path):
@@ -147,7 +150,7 @@ def _record(path, jobs, made):
 def dub(
     checkpoint:str=None, # Generator: checkpoint .pt, run folder, `lipsync export` or `adapt` folder, address (https, hf://owner/repo), or foreign weights (see `lipsync generators`); default: training-free
     face:Path=None,    # Video or photo of the person, or folder of photos
-    out:Path=None,     # The mp4 to write; the same command resumes an interrupted dub
+    out:Path=None,     # The mp4 to write; the same command resumes an interrupted dub; default: <video>_dubbed.mp4 in the working folder
     audio:Path=None,   # File with the new speech (wav, mp3, mp4, …); without it a synthetic voice speaks --text
     text:str=None,     # Transcript, for exact lips; a transcript file beside the audio is found automatically
     transcript:Path=None, # Transcript file (.txt, .lab, .srt, .vtt, .TextGrid); long ones should have times
@@ -165,22 +168,23 @@ def dub(
     c2pa_cert:Path=None, # Sign the video with Content Credentials: the certificate chain, a PEM file
     c2pa_key:Path=None, # The private key of --c2pa_cert, a PEM file
     c2pa_alg:str='es256', # Type of that key: es256, es384, ps256, ed25519
+    loop:bool=False,   # Show a film that is shorter than the sound forth and back, instead of cutting the sound
     dry_run:bool=False, # Only check: print faces, their states, expected time and memory, problems
     json:bool=False,   # Print the result as JSON
 ) -> int:
     "Dub a video or photo with new speech. The output keeps the source's frames, timestamps, size and rate, and is marked as AI-generated"
     signer = _signer(c2pa_cert, c2pa_key, c2pa_alg)
-    if list: return _many(list, checkpoint, device, crf, workers, engine, address, json, signer,
+    if list: return _many(list, checkpoint, device, crf, workers, engine, address, json, signer, loop,
         dict(face=face, out=out, audio=audio, text=text, transcript=transcript, who=who, faces=faces, unmarked=unmarked))
-    _check_flags(face, out, audio, text, who, faces, unmarked)
+    _check_flags(face, audio, text, who, faces, unmarked)
     sounds, said = parse_faces(faces) if faces else audio, None if audio or faces else text
     with tempfile.TemporaryDirectory() as d:
         if said: sounds, text = spoken(said, EspeakSpeaker(voice), Path(d)/'speech'), None
         if dry_run:
-            pre = preflight(face, sounds, who or 'speaker', out, generator(checkpoint, device), crf)
+            pre = preflight(face, sounds, who or 'speaker', out, generator(checkpoint, device), crf, loop=loop)
             emit(pre.to_dict(), json, lambda _: pre.show()); return int(not pre.ok)
-        rep = dub_video(face, sounds, checkpoint, out, text, voice, crf, True, transcript, device, who, unmarked=unmarked)
-    if signer: sign(out, *signer, credit=rep.generator['credit'])
+        rep = dub_video(face, sounds, checkpoint, out, text, voice, crf, True, transcript, device, who, unmarked=unmarked, loop=loop)
+    if signer: sign(rep.out, *signer, credit=rep.generator['credit'])
     if said: rep.audio = f"said by espeak, voice {voice}"
     return _told(rep, report, checkpoint, unmarked)
 
@@ -190,19 +194,19 @@ def _signer(cert, key, alg):
     if (cert is None) != (key is None): raise LipsyncError("a certificate and its key belong together", "give --c2pa_cert and --c2pa_key")
     return (read_signer(cert, key), alg) if cert else None
 
-def _check_flags(face, out, audio, text, who, faces, unmarked):
+def _check_flags(face, audio, text, who, faces, unmarked):
     "Check the combination of flags before loading anything"
-    if not (face and out): raise LipsyncError(f"no --{'out' if face else 'face'}", "give --face, --audio and --out, or --list jobs.csv")
+    if not face: raise LipsyncError("no --face", "give --face and --audio, or --list jobs.csv")
     if faces and (audio or text or who):
         raise LipsyncError("--faces gives each face its sound: --audio, --text and --who have no place beside it", "leave them out")
     if not (audio or text or faces): raise LipsyncError("nothing to say", "give --audio FILE, or --text '…' for a synthetic voice")
     if unmarked is not None and not unmarked.strip(): raise LipsyncError("--unmarked wants a reason", "--unmarked 'a test of the player'")
 
 # %% ../../nbs/575_dub.batch.ipynb #tell
-def _many(path, checkpoint, device, crf, workers, engine, address, json, signer, alone):
+def _many(path, checkpoint, device, crf, workers, engine, address, json, signer, loop, alone):
     "Make the dubs of a list and print the result; returns 1 if some failed"
     if given := [k for k,v in alone.items() if v is not None]: raise LipsyncError(f"--{given[0]} has no place beside --list", "it is a column of the list")
-    start = time.time(); made = dub_jobs(path, checkpoint, device, crf, workers, engine, address, not json, signer)
+    start = time.time(); made = dub_jobs(path, checkpoint, device, crf, workers, engine, address, not json, loop, signer)
     n, bad = Counter(m.status for m in made), [m for m in made if m.status == 'failed']
     film = sum(m.duration for m in made if m.status == 'done')
     emit(dict(n, failures=[dict(out=m.output, reason=m.reason) for m in bad]), json,

@@ -4,19 +4,19 @@
 
 # %% auto #0
 __all__ = ['pace', 'Reference', 'references', 'from_model', 'track_mouths', 'Voice', 'DubReport', 'ModelGenerator', 'generator',
-           'identity', 'dub_video', 'Dubber']
+           'identity', 'free_name', 'dub_video', 'Dubber']
 
 # %% ../../nbs/560_dub.dub.ipynb #imports
-import contextlib, hashlib, shutil, sys, tempfile, time
+import contextlib, hashlib, os, shutil, sys, tempfile, time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice, repeat, tee, zip_longest
+from itertools import count, islice, repeat, tee, zip_longest
 from pathlib import Path
 import cv2, numpy as np, soundfile
 from fastcore.basics import patch
 from fastcore.meta import delegates
 from .. import __version__
-from ..config import LipsyncError, PreprocessConfig, explain_missing, log, only_one, release_memory
+from ..config import LipsyncError, PreprocessConfig, explain_missing, load_json, log, only_one, release_memory, save_json
 from ..console import progress as progress_bar
 from ..face.landmarks import warp
 from ..face.reference import calm_frames, mouth_range, sharpest
@@ -25,7 +25,7 @@ from ..face.scene import Scene, assign, choose, scan
 from ..sources import Video, open_source
 from .generators import Generator, Paster, Take, Terms
 from .lips import speech_steps
-from .output import Output, parts_of, sound_plan
+from .output import Output, check_output, parts_of, sound_plan
 from ..audio.lazy import Mels, Sound, room_noise
 from ..align.timing import visemes_at, what_is_said
 from .training_free import TrainingFree
@@ -189,6 +189,7 @@ class DubReport:
     sound:str = ''                # `copied`, or the reason why it was encoded
     seconds:float = 0.            # Wall-clock time
     note:str = ''                 # Remarks
+    lines:list = field(default_factory=list) # What the output changes or can't carry, one line each
 
 # %% ../../nbs/560_dub.dub.ipynb #mix
 def _mixed(paths, folder, sr=48000):
@@ -304,20 +305,46 @@ def _chosen(
         "choose one: left, right, largest, speaker, or a number from the left; or give each a sound with --faces left=a.wav,right=b.wav")
     return {k: file}
 
+# %% ../../nbs/560_dub.dub.ipynb #named
+def _same_file(a, b):
+    with contextlib.suppress(OSError): return os.path.samefile(a, b)
+    return False
+
+def _asked(face, sounds):
+    "What a dub is asked for, as JSON"
+    where = lambda p: [where(x) for x in p] if isinstance(p, list) else os.path.abspath(p)
+    return dict(face=where(face), sounds={str(w): where(p) for w,p in sounds.items()})
+
+def free_name(
+    face:str|Path|list, # Video, photo, folder or list of photos
+    sounds:dict,        # {who: file}
+    folder:str|Path=''  # Folder of the output; '': the working folder
+) -> Path:
+    "`<video>_dubbed.mp4`, with a number if a file or another unfinished dub has that name"
+    stem = Path(os.path.abspath(face[0] if isinstance(face, list) else face)).stem.lstrip('-') or 'film' # a leading dash would be a flag in the next command
+    stem = os.fsencode(stem)[:200].decode('utf-8', 'ignore')
+    for k in count(1):
+        out = Path(folder)/f"{stem}_dubbed{f'_{k}' if k > 1 else ''}.mp4"
+        if os.path.lexists(out): continue
+        note = parts_of(out)/'asked.json'
+        if not parts_of(out).exists() or (note.exists() and load_json(note) == _asked(face, sounds)): return out
+
 # %% ../../nbs/560_dub.dub.ipynb #job
 class _Job:
     "State shared by the steps of a dub"
-    def __init__(self, face, sounds, checkpoint, out, folder, device):
+    def __init__(self, face, sounds, checkpoint, out, folder, device, loop=False):
         self.cfg, self.sounds, self.checkpoint, self.out, self.start = PreprocessConfig(), {w: Path(p) for w,
             p in sounds.items()}, checkpoint, Path(out), time.time()
         for p in (face if isinstance(face, list) else [face], *([p] for p in self.sounds.values())):
-            if any(self.out.resolve() == Path(x).resolve() for x in p):
+            if any(_same_file(self.out, x) for x in p):
                 raise LipsyncError(f"{out}: would replace its own source", "give another name for the output")
         self.heard = {p: Sound(p, folder, self.cfg) for p in dict.fromkeys(self.sounds.values())}
-        self.source, self.generate = open_source(face, max(s.seconds for s in self.heard.values())), generator(checkpoint, device)
+        self.source = open_source(face, max(s.seconds for s in self.heard.values()), loop=loop)
+        self.generate = generator(checkpoint, device)
         s = self.source
         self.rep = DubReport(str(face), ', '.join(map(str, self.sounds.values())), str(out), generator=self.generate.about(), width=s.width, height=s.height,
-            fps=round(s.fps, 4))
+            fps=round(s.fps, 4), lines=[*s.lines])
+        for line in s.lines: log.info(f"{Path(s.path).name if isinstance(s.path, (str,Path)) else 'the photos'}: {line}")
 
     def look(self, tick, max_faces):
         "First pass: scan the scene and assign audio to faces"
@@ -368,8 +395,9 @@ def _tidy(out):
     "Remove partial files if an error occurs before the first chunk; keep those of an interrupted or killed dub"
     try: yield
     except Exception:
-        with contextlib.suppress(LipsyncError), only_one(parts_of(out)): # another process may be using it
-            if not any(parts_of(out).glob('[0-9]*.mp4')): shutil.rmtree(parts_of(out))
+        if parts_of(out).exists():
+            with contextlib.suppress(LipsyncError), only_one(parts_of(out)): # another process may be using it
+                if not any(parts_of(out).glob('[0-9]*.mp4')): shutil.rmtree(parts_of(out))
         raise
 
 # %% ../../nbs/560_dub.dub.ipynb #dub-video
@@ -378,7 +406,7 @@ def dub_video(
     face:str|Path|list,  # Video, photo, folder or list of photos
     audio:str|Path|dict, # File with the new speech; or {who: file}, one for each face
     checkpoint=None,     # Checkpoint file, folder or address; `CompleteLipSyncModel`; function as `from_model` returns; `Generator`; None: training-free
-    out:str|Path=None,   # The mp4 to write
+    out:str|Path=None,   # The mp4 to write; None: `<video>_dubbed.mp4` in the working folder, with a number if there is one
     text:str=None,       # Transcript; a .txt, .srt, .TextGrid, … beside `audio` is found automatically
     voice:str='en-us',   # Language of the text, as an espeak voice
     crf:int=18,          # H.264 quality, 0 to 51
@@ -390,12 +418,14 @@ def dub_video(
     unmarked:str=None,   # Reason for omitting the mark "AI-generated"
     chunk:float=10.,     # Seconds of video per chunk: the most that is lost when the job is killed
     max_faces:int=4,     # Maximum number of faces
+    loop:bool=False,     # Show a film that is shorter than the sound forth and back, instead of cutting the sound
 ) -> DubReport:
     "Dub `face` with the speech in `audio`; the same call resumes an interrupted dub"
-    if out is None: raise LipsyncError("no output", "give the mp4 to write as `out`")
-    sounds, done = audio if isinstance(audio, dict) else {who or 'speaker': audio}, 0
+    sounds, done, named = audio if isinstance(audio, dict) else {who or 'speaker': audio}, 0, out is None
+    out = check_output(free_name(face, sounds) if named else out)
     with tempfile.TemporaryDirectory() as folder, _tidy(out):
-        job = _Job(face, sounds, checkpoint, out, folder, device)
+        job = _Job(face, sounds, checkpoint, out, folder, device, loop)
+        if named: save_json(parts_of(out)/'asked.json', _asked(face, sounds))
         with progress_bar(total=2*job.source.frames, desc=f"dub {Path(out).name}", unit='frame', show=progress) as bar:
             def tick(n):
                 nonlocal done # calls that aren't reported aren't counted
@@ -420,7 +450,7 @@ class Dubber:
     def __call__(self,
         video:str|Path|list,   # Video, photo, folder or list of photos
         audio:str|Path|dict,   # File with the new speech; or {who: file}, one for each face
-        out:str|Path,          # The mp4 to write
+        out:str|Path=None,     # The mp4 to write; None: `<video>_dubbed.mp4` in the working folder
         text:str=None,         # Transcript, if known
         **kwargs
     ) -> DubReport:

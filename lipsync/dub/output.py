@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['SOURCE_TYPE', 'AI_MARK', 'changed_box', 'read_mark', 'SoundPlan', 'sound_plan', 'joined', 'parts_of', 'Output',
-           'Speaker', 'EspeakSpeaker', 'spoken']
+           'check_output', 'Speaker', 'EspeakSpeaker', 'spoken']
 
 # %% ../../nbs/505_dub.output.ipynb #imports
-import contextlib, hashlib, heapq, json, os, re, shutil
+import contextlib, hashlib, heapq, json, os, re, shutil, tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,25 +18,30 @@ from typing import Protocol
 import av, numpy as np
 from fastcore.basics import patch, store_attr
 
-from ..config import atomic_path, load_json, log, only_one, save_json, sha256_file
+from ..config import LipsyncError, atomic_path, beside, load_json, log, only_one, save_json, sha256_file
 from ..media import (AAC_RATES, EXACT, MediaError, VideoTraits, audio_blocks, 
-    _matrix, _opened, _orient, _rate, _rgb, _sound_start, _stream, _writing)
+    _address, _matrix, _opened, _orient, _rate, _rgb, _sound_start, _stream, _writing)
 
 # %% ../../nbs/505_dub.output.ipynb #planes
 def _planes(
-    f:av.VideoFrame # Planar, 8 bits
-) -> list:          # uint8 [h,w] each
+    f:av.VideoFrame # Planar, 8 or 10 bits
+) -> list:          # uint8 or uint16 [h,w] each
     "Y, U and V of a frame"
-    return [np.frombuffer(p, np.uint8).reshape(-1, p.line_size)[:p.height,:p.width] for p in f.planes]
+    kind = np.dtype(np.uint8 if f.format.components[0].bits == 8 else '<u2')
+    return [np.frombuffer(p, kind).reshape(-1, p.line_size//kind.itemsize)[:p.height,:p.width] for p in f.planes]
 
 # %% ../../nbs/505_dub.output.ipynb #planes-2
 def _as_frame(
     planes:list, # Y, U and V
-    fmt:str      # `yuv420p` or `yuv444p`
+    fmt:str      # `yuv420p` or `yuv444p`, or with 10 bits `yuv420p10le` or `yuv444p10le`
 ) -> av.VideoFrame:
     "The planes as a frame for the encoder"
     h, w = planes[0].shape
-    return av.VideoFrame.from_ndarray(np.concatenate([p.ravel() for p in planes]).reshape((-1, w) if fmt == 'yuv420p' else (3, h, w)), fmt)
+    f = av.VideoFrame(w, h, fmt)
+    for p, x in zip(f.planes, planes):
+        line = np.zeros((p.height, p.line_size//x.itemsize), x.dtype); line[:,:x.shape[1]] = x
+        p.update(line)
+    return f
 
 # %% ../../nbs/505_dub.output.ipynb #planes-3
 def _to_planes(
@@ -54,7 +59,7 @@ def _upright(
     fmt:str,
     tr:VideoTraits
 ) -> list:
-    "The decoder's Y, U and V planes, upright; other formats (10 bits, 4:2:2, …) are converted to `fmt`, but not through RGB"
+    "The decoder's Y, U and V planes, upright; other formats (12 bits, 4:2:2, …) are converted to `fmt`, but not through RGB"
     if raw.format.name.replace('yuvj','yuv') != fmt:
         same = dict(src_colorspace=tr.matrix, src_color_range=2 if tr.full_range else 1) if not raw.format.is_rgb else {}
         raw = raw.reformat(format=fmt, **same, dst_colorspace=tr.matrix, dst_color_range=2 if tr.full_range else 1, interpolation=EXACT)
@@ -71,13 +76,15 @@ def changed_box(
     return (int(xs[0]), int(ys[0]), int(xs[-1])+1, int(ys[-1])+1) if len(ys) else None
 
 # %% ../../nbs/505_dub.output.ipynb #changed-2
-def _patched(planes, rgb, box, fmt, tr, margin=8):
-    "Planes with the content of `rgb` in the box"
+def _patched(planes, rgb, box, fmt, tr, margin=8, was=None):
+    "Planes with the content of `rgb` in the box; 10-bit planes with what it differs from `was`"
     (h, w), out = rgb.shape[:2], [p.copy() for p in planes]
     grow = lambda m: tuple(min(max((v-m)//2*2, 0), e) if i < 2 else min((v+m+1)//2*2, e) for i,(v,e) in enumerate(zip(box, (w,h,w,h))))
     (X0,Y0,X1,Y1), (x0,y0,x1,y1) = grow(margin), grow(0)
-    for p, new in zip(out, _to_planes(rgb[Y0:Y1,X0:X1], fmt, tr)):
+    old = _to_planes(was[Y0:Y1,X0:X1], fmt, tr) if tr.bits > 8 else [None]*3
+    for p, new, before in zip(out, _to_planes(rgb[Y0:Y1,X0:X1], fmt, tr), old):
         s = h//p.shape[0] # 2 for the colours of 4:2:0
+        if before is not None: new = (p[Y0//s:-(-Y1//s), X0//s:-(-X1//s)].astype(int)+new-before).clip(0, 1023).astype(p.dtype)
         p[y0//s:-(-y1//s), x0//s:-(-x1//s)] = new[(y0-Y0)//s:-(-(y1-Y0)//s), (x0-X0)//s:-(-(x1-X0)//s)]
     return out
 
@@ -179,7 +186,7 @@ def sound_plan(
     t0, first, sec, hole = _start_of(path), None, 0., 0.
     with _opened(path) as c:
         s = _stream(c, 'audio')
-        codec = s.codec_context.codec.canonical_name
+        codec, channels = s.codec_context.codec.canonical_name, s.layout.nb_channels
         for own, p in _packets(c, s, t0):
             if first is None: first = own
             elif sec: hole = max(hole, abs(own-sec))
@@ -192,6 +199,7 @@ def sound_plan(
     if first > frame/2: why = f"the sound begins {first:.2f} s after the picture"
     if hole > .01: why = f"the sound has a hole of {hole:.2f} s"
     if codec not in _COPIED: why = f"{codec} is not expected in an mp4"
+    if why and channels > 2: why += f"; its {channels} channels are mixed to stereo"
     return SoundPlan(not why, sec, t0, why, note)
 
 # %% ../../nbs/505_dub.output.ipynb #copied
@@ -294,9 +302,11 @@ def joined(
     last = max(1, round(1/fps/tb))
     end, opts = float((int(pts[-1])+last)*tb), dict(movflags='+faststart', movie_timescale='360000', video_track_timescale=str(tb.denominator))
     with contextlib.ExitStack() as st, _writing(out):
-        c = st.enter_context(av.open(str(out), 'w', format='mp4', options=opts))
+        c = st.enter_context(av.open(_address(out), 'w', format='mp4', options=opts))
         c.metadata.update(metadata or {})
-        v = c.add_stream_from_template(st.enter_context(_opened(parts[0])).streams.video[0])
+        first = st.enter_context(_opened(parts[0])).streams.video[0]
+        v = c.add_stream_from_template(first)
+        v.codec_context.codec_tag = first.codec_context.codec_tag # hvc1: Apple's players don't take hev1
         streams = [_video_packets(parts, v, pts, tb, last)]
         if sound is not None: streams.append(_sound_packets(st, c, sound, end, float(1/fps)))
         for _, p in heapq.merge(*streams, key=lambda x: x[0]): c.mux(p)
@@ -307,7 +317,7 @@ def parts_of(
     out:str|Path # The mp4 to write
 ) -> Path:
     "The folder of its chunks until it is complete"
-    return Path(out).with_name(f'.{Path(out).name}.parts')
+    return beside(out, '.parts')
 
 class Output:
     "Context manager that writes a video in resumable chunks; use it like `media.VideoWriter`"
@@ -317,7 +327,7 @@ class Output:
         fps:float,           # Frames per second; with `times` only the nominal rate
         times:Sequence=None, # Seconds of each frame since the first; None: regular at `fps`
         sound=None,          # File with the new audio, or (float32 [N] or [N,2], sample rate)
-        crf:int=18,          # H.264 quality, 0 (lossless) to 51; 18 looks like the source
+        crf:int=18,          # H.264 (or HEVC) quality, 0 (lossless) to 51; 18 looks like the source
         metadata:dict=None,  # Tags of the file, e.g. `title`
         chunk:float=10.,     # Seconds per chunk
         like:VideoTraits=VideoTraits(), # The source's ticks and colours, from `video_traits`
@@ -329,8 +339,30 @@ class Output:
     ):
         store_attr(but='out,fps')
         self.out, self.fps, self.size, self.full = Path(out), _rate(fps), max(1, round(chunk*fps)), False
-        self.parts, self.fmt = parts_of(out), 'yuv444p' if width % 2 or height % 2 else 'yuv420p'
+        self.parts, self.fmt = parts_of(out), ('yuv444p' if width % 2 or height % 2 else 'yuv420p') + ('10le' if like.bits > 8 else '')
         if width < 1 or height < 1: raise MediaError(f"{out}: a video of {width}x{height} pixels can't be written", "give at least 1x1")
+
+# %% ../../nbs/505_dub.output.ipynb #writable
+def check_output(
+    out:str|Path # The file to write
+) -> Path:
+    "Make sure that a file can be written there, and leave nothing behind; raises `LipsyncError`"
+    out, fix = Path(out), "name another file with --out"
+    try:
+        if out.is_dir(): raise LipsyncError(f"{out}: is a folder, not a file to write", f"name a file in it, e.g. {out/'dubbed.mp4'}")
+        if os.path.lexists(out) and not out.is_file(): raise LipsyncError(f"{out}: is no ordinary file", fix)
+        if not out.name: raise LipsyncError("the output has no name", fix)
+        if '\0' in str(out): raise LipsyncError("the output's name contains a zero byte", fix)
+        new = [p for p in out.parents if not p.exists()]
+        out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if len(os.fsencode(out.name)) > 255: raise OSError(36, 'File name too long')
+            with tempfile.TemporaryFile(dir=out.parent): pass
+        finally:
+            for p in new:
+                with contextlib.suppress(OSError): p.rmdir()
+    except OSError as e: raise LipsyncError(f"{out}: can't be written ({e.strerror})", fix) from None
+    return out
 
 # %% ../../nbs/505_dub.output.ipynb #ticks
 @patch
@@ -370,7 +402,7 @@ def _part(self:Output, i, suffix='.mp4'): return self.parts/f'{i:06d}{suffix}'
 def _n_frames(path) -> int:
     "Number of frames in a chunk by its header; 0 if it is incomplete"
     try:
-        with av.open(str(path)) as c: return c.streams.video[0].frames
+        with av.open(_address(path)) as c: return c.streams.video[0].frames
     except (OSError, IndexError, av.FFmpegError): return 0
 
 # %% ../../nbs/505_dub.output.ipynb #find-2
@@ -419,8 +451,22 @@ def _yuv(self:Output, rgb, raw, was):
     own = _upright(raw, self.fmt, self.like)
     if own[0].shape != (self.height, self.width):
         raise MediaError(f"{self.out}: frame {self.n} is {own[0].shape[1]}x{own[0].shape[0]}", f"give {self.width}x{self.height}")
-    if rgb is None or rgb is was or (box := changed_box(_rgb(raw) if was is None else was, rgb)) is None: return own
-    return _patched(own, rgb, box, self.fmt, self.like)
+    if rgb is None or rgb is was: return own
+    if was is None: was = _rgb(raw)
+    return own if (box := changed_box(was, rgb)) is None else _patched(own, rgb, box, self.fmt, self.like, was=was)
+
+# %% ../../nbs/505_dub.output.ipynb #codec
+@patch
+def _codec(self:Output):
+    "(encoder, its options)"
+    tr = self.like
+    if tr.bits <= 8: return 'libx264', {}
+    more = {'log-level': 'error', 'bframes': 0, 'pools': self.threads, 'frame-threads': 1, 'info': 0}
+    if tr.mastering: more['master-display'] = tr.mastering
+    if tr.light: more['max-cll'] = tr.light
+    if not self.crf: more['lossless'] = 1
+    if tr.mastering or tr.light: more |= {'hdr10': 1, 'repeat-headers': 1}
+    return 'libx265', {'x265-params': ':'.join(f'{k}={v}' for k,v in more.items())}
 
 # %% ../../nbs/505_dub.output.ipynb #chunks
 @patch
@@ -429,12 +475,14 @@ def _begin(self:Output):
     b = self.n+self.size if self.times is None else min(self.n+self.size, len(self.times))
     self._pts, self._k, tr = self.ticks(self.n, b), 0, self.like
     with contextlib.ExitStack() as st, _writing(self.out):
-        self._c = av.open(str(st.enter_context(atomic_path(self._part(self.chunks)))), 'w', format='mp4')
+        self._c = av.open(_address(st.enter_context(atomic_path(self._part(self.chunks)))), 'w', format='mp4')
         st.callback(self._c.close)
-        self._v = v = self._c.add_stream('libx264', rate=self.fps, options=dict(crf=str(self.crf), preset=self.preset, bf='0'))
+        codec, options = self._codec()
+        self._v = v = self._c.add_stream(codec, rate=self.fps, options=dict(options, crf=str(self.crf), preset=self.preset, bf='0'))
         v.width, v.height, v.pix_fmt, cc = self.width, self.height, self.fmt, v.codec_context
         cc.time_base, cc.thread_count, cc.sample_aspect_ratio = tr.time_base, self.threads, tr.pixel
         cc.colorspace, cc.color_primaries, cc.color_trc, cc.color_range = tr.colorspace, tr.primaries, tr.transfer, 2 if tr.full_range else 1
+        if codec == 'libx265': cc.codec_tag = 'hvc1'
         self._open = st.pop_all()
 
 # %% ../../nbs/505_dub.output.ipynb #chunks-2

@@ -6,7 +6,7 @@
 __all__ = ['wilson', 'Problem', 'Preflight', 'preflight']
 
 # %% ../../nbs/557_dub.preflight.ipynb #imports
-import math, re, resource, shutil, tempfile, time
+import math, os, re, resource, shutil, tempfile, time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice, repeat
@@ -20,8 +20,9 @@ from ..face.landmarks import LIP_GAP, LIPS_OUTER, OUTER_EYES
 from ..face.scene import ABSENT, LEAST_TRACK, MOVES, OCCLUDED, OUTSIDE, PROFILE, PROFILE_FROM, ROW, SILENT, SPEAKING, STATES, TREMBLE, scan, _link, _pack, _points, _print, _ratios
 from ..face.tracks import FaceFollower, find_covered
 from .compose import Composer, mouth_masks
-from ..media import Downmix, MediaError, VideoWriter, probe, read_audio, read_frames, _opened, _resample, _rgb, _stream
-from ..sources import Photos, is_photos, _fit, _photo
+from ..media import Downmix, MediaError, VideoWriter, probe, read_audio, read_frames, _fit, _frames, _opened, _resample, _rgb, _stream
+from .output import check_output, sound_plan
+from ..sources import Photos, is_photos, look_through, _photo
 
 # %% ../../nbs/557_dub.preflight.ipynb #glances
 _LOOKS, _GLANCE, _PATIENCE = 24, 4, 8. # Number of moments; frames of each; time limit in seconds for looking at moments
@@ -33,10 +34,10 @@ def _spread_out(n):
 def _at_once(path, info, n, frames):
     "Samples of a short video, which is read completely"
     first = {int(i) for i in np.linspace(0, max(0, info.frames-frames), n)}
-    wanted, got = sorted({i+j for i in first for j in range(frames)}), {}
+    wanted, got, film = sorted({i+j for i in first for j in range(frames)}), {}, look_through(path)
     with _opened(path) as c:
-        for i, f in enumerate(c.decode(_stream(c, 'video'))):
-            if i in wanted: got[i] = _rgb(f)
+        for i, f in enumerate(_frames(c, _stream(c, 'video'))):
+            if i in wanted: got[i] = _fit(_rgb(f), film.width, film.height)
             if i-frames+1 in first: yield (i-frames+1)/max(info.fps, 1), [got[j] for j in range(i-frames+1, i+1)]
             got = {j: g for j,g in got.items() if j > i-frames+1}
 
@@ -59,13 +60,13 @@ def _glances(
 def _glance(path, t, frames, patience, seen):
     "Consecutive frames near second `t`, except those whose time is in `seen`"
     with _opened(path) as c:
-        s, got, stop = _stream(c, 'video'), [], time.perf_counter()+patience
+        s, got, stop, film = _stream(c, 'video'), [], time.perf_counter()+patience, look_through(path)
         t0 = float((s.start_time or 0)*s.time_base)
         try:
             c.seek(int((t+t0)/s.time_base), stream=s)
-            for f in c.decode(s):
+            for f in _frames(c, s):
                 if f.time is None or f.time in seen or (f.time-t0 < t-.05 and time.perf_counter() < stop): continue
-                got.append(_rgb(f)); seen.add(f.time)
+                got.append(_fit(_rgb(f), film.width, film.height)); seen.add(f.time)
                 if len(got) == frames: break
         except av.FFmpegError: pass
     return got
@@ -256,7 +257,7 @@ def _state_problems(f):
         "choose another face" if ok else "choose another face or video")
 
 # %% ../../nbs/557_dub.preflight.ipynb #sound-problems
-def _sound_problems(face, sounds):
+def _sound_problems(face, sounds, loop=False):
     "Problems of the new audio"
     P = Problem
     for s in sounds:
@@ -264,8 +265,11 @@ def _sound_problems(face, sounds):
         if s['error']: yield P('error', s['error'], "give a file with speech"); continue
         if s['voice'] < .05: yield P('warning', f"{name}: hardly a voice in it ({s['voice']:.0%})", "is it the right file?")
         if face['kind'] != 'video': continue
-        if s['seconds'] > face['seconds']+.1: yield P('warning',
-            f"{name} lasts {fmt_time(s['seconds'])}, the video {fmt_time(face['seconds'])}: the rest of the sound is cut", "give a longer video")
+        if s['encoded']: yield P('note', f"{name} is encoded as AAC: {s['encoded']}")
+        if s['seconds'] > face['seconds']+.1: yield P('note',
+            f"the film of {fmt_time(face['seconds'])} is shown forth and back for {fmt_time(s['seconds'])}") if loop else P('warning',
+            f"{name} lasts {fmt_time(s['seconds'])}, the video {fmt_time(face['seconds'])}: the rest of the sound is cut",
+            "give a longer video, or show it forth and back with --loop")
         if s['seconds'] < face['seconds']-.1: yield P('note',
             f"{name} lasts {fmt_time(s['seconds'])}, the video {fmt_time(face['seconds'])}: the rest is silent")
 
@@ -278,8 +282,8 @@ def _cost_problems(cost):
 @dataclass
 class Preflight:
     "The result of checking the inputs"
-    face:dict                 # path, kind, width, height, fps, frames, seconds, rotation, uneven, sound
-    sounds:list               # path, who, seconds, voice, heard, error
+    face:dict                 # path, kind, width, height, fps, frames, seconds, rotation, uneven, sound, lines
+    sounds:list               # path, who, seconds, voice, heard, encoded, error
     faces:list                # number, x, y, pixels, moments, states with share, low and high
     chosen:list               # Numbers of the faces that will probably be dubbed
     cost:dict                 # ms_a_frame, seconds, memory, bytes, free
@@ -315,17 +319,22 @@ def _video(path):
     "Properties of a video from its header"
     i = probe(path)
     if not i.has_video: raise MediaError(f"{path}: no picture in it", "give a video, a photo, or a folder of photos")
-    return dict(path=str(path), kind='video', width=i.width, height=i.height, fps=float(i.fps), frames=i.frames, seconds=i.duration, rotation=i.rotation,
+    film = look_through(path)
+    return dict(path=str(path), kind='video', width=film.width, height=film.height, lines=[*film.lines], fps=float(i.fps), frames=i.frames, seconds=i.duration, rotation=i.rotation,
         uneven=_uneven(path), missing=_missing(path, i.duration), sound=i.has_audio)
+
+def _encoded(path):
+    "Why audio can't be copied, apart from its length; '' if it can"
+    return sound_plan(path, 0.).why
 
 def _sound(path, who, cfg):
     "Properties of new audio"
-    out = dict(path=str(path), who=who, seconds=0., voice=0., heard=0., error='')
+    out = dict(path=str(path), who=who, seconds=0., voice=0., heard=0., encoded='', error='')
     try:
         i = probe(path)
         if not i.has_audio: return dict(out, error=f"{path}: no sound in it")
         voice, heard = _voice(path, i.duration, cfg)
-        return dict(out, seconds=heard if i.duration <= 300 else i.duration, voice=voice, heard=heard, error='' if heard else f"{path}: its sound is empty")
+        return dict(out, seconds=heard if i.duration <= 300 else i.duration, voice=voice, heard=heard, encoded=_encoded(path) if heard else '', error='' if heard else f"{path}: its sound is empty")
     except MediaError as e: return dict(out, error=str(e))
 
 # %% ../../nbs/557_dub.preflight.ipynb #chosen
@@ -350,30 +359,34 @@ def preflight(
     crf:int=18,            # H.264 quality
     max_faces:int=4,       # Maximum number of faces
     cfg:PreprocessConfig=PreprocessConfig(),
+    loop:bool=False,       # Show a film that is shorter than the sound forth and back
 ) -> Preflight:
     "Check the inputs of a dub for some seconds: faces, problems, expected time and memory"
+    if out: check_output(out)
     t0, given = time.perf_counter(), sound if isinstance(sound, dict) else {who: sound} if sound is not None else {}
     sounds = [_sound(p, w, cfg) for w, p in given.items()]
     photos = Photos(face, max((s['seconds'] for s in sounds), default=0) or 1) if is_photos(face) else None
-    if not photos and not Path(face).exists(): raise LipsyncError(f"{face}: no such file", "give a video, a photo, or a folder of photos")
+    if not photos and not os.path.exists(face): raise LipsyncError(f"{face}: no such file", "give a video, a photo, or a folder of photos")
     info = _video(face) if not photos else dict(path=str(face), kind=plural(len(photos.files), 'photo'), width=photos.width, height=photos.height,
-        fps=photos.fps, frames=photos.frames, seconds=photos.frames/photos.fps, rotation=0, uneven=0., missing=0., sound=False)
+        fps=photos.fps, frames=photos.frames, seconds=photos.frames/photos.fps, rotation=0, uneven=0., missing=0., sound=False, lines=photos.lines)
+    long = max((s['seconds'] for s in sounds), default=0.)
+    if (loop := loop and not photos and info['seconds'] < long): info['frames'] = math.ceil(long*info['fps'])
     found = _look_over(face, photos, max_faces, cfg, info['sound'])
     seen = _faces_seen(*found, (info['width'], info['height']), max_faces)
     picks = [_likely(seen, w) for w in given or {who: None}]
     chosen = sorted({k for p,_ in picks for k in p})
     return _judged(Preflight(info, sounds, seen, [k+1 for k in chosen], {},
         [Problem('error', e, f"choose 1 to {len(seen)}, from left to right") for _,e in picks if e], len(found[2])), who if len(given) < 2 else '', photos, out,
-        generate, crf, cfg, t0)
+        generate, crf, cfg, t0, loop)
 
 # %% ../../nbs/557_dub.preflight.ipynb #judged
-def _judged(pre, who, photos, out, generate, crf, cfg, t0):
+def _judged(pre, who, photos, out, generate, crf, cfg, t0, loop=False):
     "The report with its costs and problems"
     ok = lambda o: o['states']['speaking']['share']+o['states']['silent']['share']
     mine = [o for o in pre.faces if o['number'] in pre.chosen]
     pre.cost = _costs(pre.face['path'], photos, pre.face, out, generate, crf, cfg, len(pre.faces), min(1., sum(map(ok, mine))))
     pre.problems += [*_face_problems(pre.face, pre.faces, who, pre.looked), *(p for o in mine for p in _state_problems(o)),
-        *_sound_problems(pre.face, pre.sounds), *_cost_problems(pre.cost)]
+        *_sound_problems(pre.face, pre.sounds, loop), *(Problem('note', line) for line in pre.face['lines']), *_cost_problems(pre.cost)]
     if not pre.looked: pre.problems.insert(0, Problem('error', f"{pre.face['path']}: no frame could be decoded", "copy or record it again"))
     pre.seconds = time.perf_counter()-t0
     return pre

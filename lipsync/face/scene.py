@@ -25,7 +25,7 @@ from .landmarks import FACE_OVAL, LIP_GAP, LIPS_INNER, LIPS_OUTER, MOUTH_ENDS, N
 from .landmarks import face_transform, mouth_transform, true_runs, fit_similarity, smooth_transforms, warp
 from ..align.sync import choose_speaker
 from .tracks import CHANGED, COVERED_SECONDS, STRETCH, STRIDE, FaceFollower, FaceTrack, _jump, _stretches, _thumb, find_covered, find_cuts
-from ..media import MediaError, _blocks, _opened, _resample, _stream
+from ..media import MediaError, _blocks, _first_time, _opened, _resample, _stream
 from ..sources import PHOTOS
 
 # %% ../../nbs/250_face.scene.ipynb #states
@@ -274,9 +274,9 @@ def _minutes(
     with _opened(path) as c:
         v = _stream(c, 'video')
         if _stream(c, 'audio') is None: return
-        first = next(c.decode(v), None) if v else None
+        first = _first_time(c, v) if v else None
     rates, held, at = [], [], 0
-    for x in _blocks(path, None if first is None else first.time or 0., rates):
+    for x in _blocks(path, first, rates):
         held.append(x)
         if (n := sum(map(len, held))) >= seconds*rates[0]: yield at/rates[0], _resample(held, rates, sr); held, at = [], at+n
     if held: yield at/rates[0], _resample(held, rates, sr)
