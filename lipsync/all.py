@@ -18,7 +18,8 @@ with explain_missing():
     from lipsync.align.sync import estimate_offset
     from lipsync.align.visemes import draw_visemes, VISEME_NAMES
     from lipsync.face.scene import draw_faces, scan, timeline
-    from lipsync.data.corpus import check, duration, missing, status, verify
+    from lipsync.data.corpus import check, duration
+    from lipsync.data.status import missing, status, verify
     from lipsync.data.dataset import LipSyncDataset
     from lipsync.data.engine import preprocess, reprocess
     from lipsync.data.preprocess import preprocess_video

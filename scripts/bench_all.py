@@ -107,9 +107,9 @@ def made_up(tmp, seconds):
     "A film of somebody who talks, and a speech of the same length with its phones"
     import numpy as np
     from bench_dub import TEXT
-    from lipsync.align.forced import write_textgrid
+    from lipsync.align.transcripts import write_textgrid
     from lipsync.align.espeak import speak
-    from lipsync.demo_corpus.portraits import render
+    from lipsync.demo_corpus.puppet import render
     from lipsync.media import write_video, write_wav
     s, sr = speak(TEXT, pad=.3, sr=16000), 16000
     long, n = len(s.audio)/sr, int(seconds*25)

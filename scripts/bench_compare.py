@@ -25,14 +25,15 @@ sys.path[:0] = [str(ROOT), str(ROOT/'scripts')]
 from bench_cross import alike, plain, said
 from fit_lips import FOLDS
 from lipsync.config import PreprocessConfig, load_json, model_config, provenance, save_json
-from lipsync.align.forced import find_transcript
+from lipsync.align.transcripts import find_transcript
 from lipsync.data.corpus import VIDEOS
 from lipsync.console import to_json
 from lipsync.align.forced import align
 from lipsync.data.engine import preprocess_corpus
 from lipsync.data.preprocess import preprocess_video
 from lipsync.align.sync import estimate_offset
-from lipsync.demo_corpus.portraits import PERSONS, make_corpus, _source
+from lipsync.demo_corpus.people import PERSONS, _source
+from lipsync.demo_corpus.portraits import make_corpus
 from lipsync.demo import UNSEEN
 from lipsync.dub.dub import dub_video, generator
 from lipsync.evaluate.baselines import PEOPLE, NearestViseme, first_frame

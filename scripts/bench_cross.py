@@ -20,7 +20,8 @@ import cv2, numpy as np, torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from lipsync.config import PreprocessConfig, load_json, provenance, save_json
-from lipsync.align.forced import align, find_transcript
+from lipsync.align.forced import align
+from lipsync.align.transcripts import find_transcript
 from lipsync.audio.features import log_mel, mel_windows
 from lipsync.face.landmarks import warp
 from lipsync.dub.dub import dub_video, generator

@@ -12,9 +12,9 @@ from fractions import Fraction
 from pathlib import Path
 import av, numpy as np
 from lipsync.config import provenance, save_json
-from lipsync.align.forced import write_textgrid
+from lipsync.align.transcripts import write_textgrid
 from lipsync.align.espeak import speak
-from lipsync.demo_corpus.portraits import render
+from lipsync.demo_corpus.puppet import render
 from lipsync.media import VideoWriter, audio_blocks, probe, read_frames
 
 SR, SIDE, EVERY, TEXT = 16000, 160, 10., "Most of the maps were made by hand, but why would the boat move by night?"

@@ -16,7 +16,8 @@ import cv2, numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from lipsync.config import PreprocessConfig, load_json, provenance, save_json
-from lipsync.align.forced import align, find_transcript
+from lipsync.align.forced import align
+from lipsync.align.transcripts import find_transcript
 from lipsync.audio.features import log_mel, mel_windows
 from lipsync.face.landmarks import apply_affine, invert_affine, warp
 from lipsync.demo_corpus.portraits import make_corpus

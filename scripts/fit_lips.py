@@ -20,7 +20,8 @@ sys.path[:0] = [str(ROOT), str(ROOT/'scripts')]
 from bench_cross import said
 from types import SimpleNamespace
 from lipsync.config import PreprocessConfig, atomic_path, provenance, save_json
-from lipsync.align.forced import Alignment, align, find_transcript
+from lipsync.align.transcripts import Alignment, find_transcript
+from lipsync.align.forced import align
 from lipsync.data.corpus import VIDEOS
 from lipsync.face.landmarks import FaceLandmarker, OUTER_EYES
 from lipsync.align.sync import estimate_offset

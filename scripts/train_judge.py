@@ -22,7 +22,8 @@ from lipsync.config import PreprocessConfig, atomic_path, keep_memory, load_json
 from lipsync.data.engine import preprocess_corpus
 from lipsync.align.espeak import speak
 from lipsync.data.store import read_meta
-from lipsync.demo_corpus.portraits import PERSONS, SENTENCES, SyntheticPerson, render
+from lipsync.demo_corpus.people import PERSONS, SENTENCES, SyntheticPerson
+from lipsync.demo_corpus.puppet import render
 from lipsync.evaluate.judge import CHANGES, altered_clips, judge_accuracy, planted_offsets, relative, spoken_clips
 from lipsync.media import write_video
 from lipsync.models.lipsync import model_header, save_model, load_model

@@ -11,7 +11,7 @@ import functools
 from dataclasses import dataclass, field
 import numpy as np, scipy.fft
 from scipy.special import log_ndtr
-from .forced import Alignment
+from .transcripts import Alignment
 from .lags import curve_over_lags, innovations
 from ..audio.features import hz_to_mel, mel_to_hz
 

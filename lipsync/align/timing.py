@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from ..config import LipsyncError, PreprocessConfig, log
 from ..console import fmt_time
-from .forced import Alignment, align, find_transcript, pocketsphinx_begin, read_labels, read_subtitles, text_words
+from .transcripts import Alignment, find_transcript, read_labels, read_subtitles, text_words
+from .forced import align, pocketsphinx_begin
 from ..audio.lazy import Mels, Sound, voiced
 from .visemes import SILENCE
 

@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['PROBLEMS', 'VIDEOS', 'VideoProblem', 'VideoFile', 'walk', 'cores', 'read_headers', 'scan_folder', 'person_table',
-           'duplicates', 'find_problems', 'choose_sample', 'cut', 'measure', 'estimate', 'check', 'duration',
-           'find_missing', 'status', 'missing', 'verify']
+           'duplicates', 'find_problems', 'choose_sample', 'cut', 'measure', 'estimate', 'check', 'duration']
 
 # %% ../../nbs/260_data.corpus.ipynb #imports
 import contextlib, fnmatch, hashlib, multiprocessing, os, shutil, stat, statistics, tempfile
@@ -15,9 +14,9 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 import av
-from ..config import LipsyncError, PreprocessConfig, atomic_path, cache_dir, load_json, log, sha256_file
+from ..config import LipsyncError, PreprocessConfig, atomic_path, cache_dir, load_json, log
 from ..console import command, emit, fmt_bytes, fmt_time, plural, printable, progress, show_table, to_json
-from .store import find_videos, processed_name, quick_check, read_meta, verify_file
+from .store import find_videos, processed_name
 
 # %% ../../nbs/260_data.corpus.ipynb #kinds
 PROBLEMS = { # kind: (prevents processing, fix)
@@ -249,6 +248,16 @@ def _none(data_dir, pattern, found):
     elif endings: why, fix = f"no {pattern} in its person folders", f"there are others; use --pattern '{endings}'"
     else: find_videos(data_dir, pattern); why, fix = f"no {pattern} in its person folders that could be read", "put videos into <data_dir>/<person>/"
     raise LipsyncError(f"{data_dir}: {why}", fix)
+
+# %% ../../nbs/260_data.corpus.ipynb #have
+def _processed(processed_dir):
+    "Processed files by name -> path; and the names that are in more than one split"
+    if not Path(processed_dir).is_dir(): raise LipsyncError(f"{processed_dir}: no such folder", "run `lipsync preprocess` first")
+    have, twice = {}, []
+    for folder, _, files in os.walk(processed_dir):
+        for f in files:
+            if f.endswith('_processed.parquet') and f[0] != '.' and have.setdefault(f, folder) != folder: twice.append(f)
+    return have, sorted(twice)
 
 # %% ../../nbs/260_data.corpus.ipynb #tables
 def _by(items, key):
@@ -525,172 +534,3 @@ def duration(
         print(_summary(r).split('\n')[0]); print(f"every person: {printable(summary)}")
     emit(r, json, show)
     return int(len(good) < len(clips))
-
-# %% ../../nbs/260_data.corpus.ipynb #have
-def _processed(processed_dir):
-    "Processed files by name -> path; and the names that are in more than one split"
-    if not Path(processed_dir).is_dir(): raise LipsyncError(f"{processed_dir}: no such folder", "run `lipsync preprocess` first")
-    have, twice = {}, []
-    for folder, _, files in os.walk(processed_dir):
-        for f in files:
-            if f.endswith('_processed.parquet') and f[0] != '.' and have.setdefault(f, folder) != folder: twice.append(f)
-    return have, sorted(twice)
-
-# %% ../../nbs/260_data.corpus.ipynb #have-find-missing
-def _damaged(videos, have):
-    "{video: problem of its processed file}, from `quick_check`"
-    pairs = [(v, Path(have[name])/name) for v in videos if (name := processed_name(v)) in have]
-    return {v: f"its processed file is damaged: {why.removeprefix('damaged: ')}" for (v,_), why in _map(lambda p: quick_check(p[1]), pairs, 'look') if why}
-
-def find_missing(
-    source_dir:Path, processed_dir:Path, # Videos, and their processed files
-    pattern:str='*.mp4', # Which videos
-) -> tuple:              # (all videos, those without a processed file, {video: problem of its file})
-    "Videos that have no processed file, and those whose file is damaged"
-    videos, (have, _) = find_videos(source_dir, pattern), _processed(processed_dir)
-    return videos, [v for v in videos if processed_name(v) not in have], _damaged(videos, have)
-
-# %% ../../nbs/260_data.corpus.ipynb #have-failures
-def _failures(processed_dir):
-    "(person folder, file name) -> reason of its failure in the last run"
-    f = Path(processed_dir)/'failed.json'
-    if not f.exists(): return {}
-    return {Path(e['source']).parts[-2:]: e.get('reason') or 'unknown' for e in load_json(f)}
-
-# %% ../../nbs/260_data.corpus.ipynb #changed
-def _changed(
-    video:Path, processed:Path, # A video and its processed file
-) -> str:
-    "How a video differs from the one that was processed, or ''"
-    try: s, st = read_meta(processed).get('source') or {}, video.stat()
-    except LipsyncError as e: return f"the processed file is damaged: {str(e).removeprefix(f'{processed}: ')}"
-    except OSError as e: return f"the video can't be read: {e.strerror}"
-    if not s: return ''
-    if s.get('bytes') != st.st_size: return f"{s.get('bytes') or 0:,} bytes then, {st.st_size:,} now"
-    return '' if s.get('mtime') == st.st_mtime or s.get('sha256') == sha256_file(video) else "other bytes than then"
-
-# %% ../../nbs/260_data.corpus.ipynb #stale
-def _stale(videos, have, deep, damaged):
-    "{video: how it changed}"
-    if not deep: return {}
-    pairs = [(v, Path(have[processed_name(v)])/processed_name(v)) for v in videos if processed_name(v) in have and v not in damaged]
-    return {v: why for (v,_), why in _map(lambda p: _changed(*p), pairs, 'compare') if why}
-
-# %% ../../nbs/260_data.corpus.ipynb #status-standing
-def _person_standing(person, videos, have, failed, damaged, stale):
-    "One row of `status`"
-    hurt, old = sum(v in damaged for v in videos), sum(v in stale for v in videos)
-    done = sum(processed_name(v) in have for v in videos)-hurt
-    bad = sum(v.parts[-2:] in failed and processed_name(v) not in have for v in videos)
-    state = 'not started' if not (done or bad or hurt) else 'complete' if done == len(videos) and not old else 'partial'
-    return dict(person=person, videos=len(videos), processed=done, failed=bad, damaged=hurt, changed=old, state=state)
-
-def _standing(source_dir, processed_dir, pattern, deep):
-    "The results of `status`, as one dict"
-    videos, (have, twice), failed = find_videos(source_dir, pattern), _processed(processed_dir), _failures(processed_dir)
-    damaged, gone = _damaged(videos, have), [v for v in videos if processed_name(v) not in have]
-    stale = _stale(videos, have, deep, damaged)
-    rows = [_person_standing(p, vs, have, failed, damaged, stale) for p, vs in _by(videos, lambda v: v.parent.name).items()]
-    orphans = len(have.keys() - {processed_name(v) for v in videos})
-    return dict(source_dir=str(source_dir), processed_dir=str(processed_dir), videos=len(videos), processed=sum(r['processed'] for r in rows),
-        missing=len(gone), failed=[dict(source=str(v), reason=failed[v.parts[-2:]]) for v in gone if v.parts[-2:] in failed],
-        damaged=[dict(source=str(v), file=os.path.join(have[processed_name(v)], processed_name(v)), reason=why) for v, why in damaged.items()],
-        changed=[dict(source=str(v), how=h) for v,h in stale.items()] if deep else None, without_video=orphans, in_two_splits=twice,
-        persons={s: sum(r['state'] == s for r in rows) for s in ('complete','partial','not started')}, per_person=rows)
-
-# %% ../../nbs/260_data.corpus.ipynb #status-show
-def _show_damaged(damaged, say):
-    "The first damaged files, and their problems"
-    for b in damaged[:10]: say(f"  {printable(b['source'])}: {printable(b['reason'])}")
-    if len(damaged) > 10: say(f"  … and {len(damaged)-10:,} more with a damaged file")
-
-def _show_status(r, again):
-    "Print the results of `status`"
-    rows = sorted(r['per_person'], key=lambda p: {'partial':0, 'not started':1, 'complete':2}[p['state']])
-    show_table([{k: v for k,v in p.items() if k != 'changed' or r['changed'] is not None} for p in rows], max_rows=40)
-    print(', '.join(f"{n:,} {s}" for s,n in r['persons'].items())
-          + f" of {plural(len(rows), 'person')}; {r['processed']:,} of {plural(r['videos'], 'video')} processed ({r['processed']/r['videos']:.1%})")
-    for why, n in Counter(f['reason'] for f in r['failed']).most_common(10): print(f"  failed: {n:,} x {printable(why)}")
-    _show_damaged(r['damaged'], print)
-    for c in (r['changed'] or [])[:10]: print(f"  changed since: {printable(c['source'])}: {c['how']}")
-    if r['changed'] and len(r['changed']) > 10: print(f"  … and {len(r['changed'])-10:,} more changed since")
-    if r['without_video']: print(f"  {plural(r['without_video'], 'processed file')} without a video here")
-    if r['in_two_splits']:
-        print(f"  {plural(len(r['in_two_splits']), 'file')} in more than one split, e.g. {r['in_two_splits'][0]}: delete one of each, or the validation is invalid")
-    if again: print(f"next: {again}")
-
-# %% ../../nbs/260_data.corpus.ipynb #status-show-again
-def _again(source_dir, processed_dir, pattern): return command('lipsync reprocess', source_dir=source_dir, processed_dir=processed_dir,
-                                                               pattern=None if pattern == '*.mp4' else pattern)
-
-# %% ../../nbs/260_data.corpus.ipynb #status
-def status(
-    source_dir:Path,     # Folder of person folders with videos
-    processed_dir:Path,  # Output of `lipsync preprocess`
-    pattern:str='*.mp4', # Which videos; several patterns separated by commas
-    deep:bool=False,     # Open every processed file and check whether its video has changed
-    json:bool=False,     # Print JSON in place of tables
-) -> int:
-    "Show which persons are complete, partial or not started, and which processed files are damaged"
-    r = _standing(source_dir, processed_dir, pattern, deep)
-    todo = bool(r['missing'] or r['damaged'] or r['changed'])
-    r['next'] = _again(source_dir, processed_dir, pattern) if todo else None
-    emit(r, json, lambda r: _show_status(r, r['next']))
-    return int(todo)
-
-# %% ../../nbs/260_data.corpus.ipynb #missing
-def missing(
-    source_dir:Path,     # Folder of person folders with videos
-    processed_dir:Path,  # Output of `lipsync preprocess`
-    pattern:str='*.mp4', # Which videos; several patterns separated by commas
-    json:bool=False,     # Print JSON in place of tables
-) -> int:
-    "List the videos without a processed file or with a damaged one, one per line"
-    (videos, gone, damaged), failed = find_missing(source_dir, processed_dir, pattern), _failures(processed_dir)
-    why = {v: failed.get(v.parts[-2:]) for v in gone} | damaged
-    listed = [dict(source=str(v), reason=why[v], damaged=v in damaged) for v in sorted(why)]
-    r = dict(videos=len(videos), count=len(why), damaged=len(damaged), missing=listed, next=_again(source_dir, processed_dir, pattern) if why else None)
-    def show(r):
-        for m in r['missing']: print(printable(m['source']))
-        _show_damaged([m for m in r['missing'] if m['damaged']], log.info)
-        also = f", {len(damaged):,} damaged" if damaged else ''
-        log.info(f"{len(gone):,} of {plural(r['videos'], 'video')} missing{also}" + (f"; next: {r['next']}" if why else ''))
-    emit(r, json, show)
-    return int(bool(why))
-
-# %% ../../nbs/260_data.corpus.ipynb #verify-aside
-def _verified(path, decode):
-    "`verify_file` without exceptions"
-    try: return verify_file(path, decode)
-    except Exception as e: return f"can't be read ({type(e).__name__}: {e})"
-
-def _put_aside(bad, processed_dir, aside):
-    "Move damaged files, with their folders"
-    for b in bad:
-        to = Path(aside)/Path(b['file']).relative_to(processed_dir)
-        to.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(b['file'], to)
-
-# %% ../../nbs/260_data.corpus.ipynb #verify
-def verify(
-    processed_dir:Path, # Output of `lipsync preprocess`
-    workers:int=None,   # Threads; one per core if not given
-    decode:bool=False,  # Also decode every image
-    aside:Path=None,    # Move damaged files to this folder, so that `lipsync reprocess` makes them again
-    json:bool=False,    # Print JSON in place of tables
-) -> int:
-    "Read every processed file completely and compare its checksums"
-    if not Path(processed_dir).is_dir(): raise LipsyncError(f"{processed_dir}: no such folder", "give the output of `lipsync preprocess`")
-    files = sorted(f for f in Path(processed_dir).rglob('*_processed.parquet') if f.name[0] != '.')
-    if not files: raise LipsyncError(f"{processed_dir}: no processed files in it", "give the output of `lipsync preprocess`")
-    size = sum(f.stat().st_size for f in files)
-    bad = [dict(file=str(f), reason=why) for f, why in _map(lambda f: _verified(f, decode), files, 'verify', workers=workers or cores()) if why]
-    if aside: _put_aside(bad, processed_dir, aside)
-    def show(r):
-        show_table([dict(damaged=os.path.relpath(b['file'], processed_dir), reason=b['reason']) for b in bad], max_rows=100) if bad else None
-        print(f"{r['whole']:,} of {plural(r['files'], 'file')} are whole ({fmt_bytes(size)} read)")
-        if bad:
-            print(f"damaged ones moved to {printable(aside)}; next: lipsync reprocess" if aside
-                  else f"next: {command('lipsync verify', processed_dir=processed_dir, aside='damaged')}, then lipsync reprocess")
-    emit(dict(files=len(files), whole=len(files)-len(bad), bytes=size, decoded=decode, damaged=bad, aside=aside), json, show)
-    return int(bool(bad))

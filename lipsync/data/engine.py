@@ -16,7 +16,7 @@ from typing import Literal
 import cv2, psutil
 from ..config import LipsyncError, PreprocessConfig, load_json, log, only_one, provenance, save_json
 from ..console import emit, fmt_bytes, fmt_time, plural, printable, progress as progress_bar
-from ..align.forced import mfa_prealign
+from ..align.mfa import mfa_prealign
 from .preprocess import OutputError, Report, is_complete, preprocess_video, report_of
 from .store import find_videos, processed_name, read_meta
 from ..media import decode_threads

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 import cv2, numpy as np
 from ..config import LipsyncError, PreprocessConfig, provenance, sha256_file
-from ..align.forced import align, find_transcript
+from ..align.forced import align
+from ..align.transcripts import find_transcript
 from ..audio.features import levelled, log_mel, mel_windows, voice_activity
 from ..face.landmarks import mouth_opening, mouth_width, warp
 from .store import FACE_EVERY, ROW_GROUP, RowWriter, encode_jpeg, read_meta

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import cv2, numpy as np
 from scipy.spatial import Delaunay
 from ..align.espeak import speak
-from .portraits import render
+from .puppet import render
 from ..media import write_video
 
 # %% ../../nbs/295_demo_corpus.scenes.ipynb #two-people

@@ -239,7 +239,7 @@ def generators(
 # %% ../../nbs/575_dub.batch.ipynb #generators-show
 def _trial():
     "Frames of a portrait, and the track of its face"
-    from lipsync.demo_corpus.portraits import portrait # drawn on first use
+    from lipsync.demo_corpus.people import portrait # drawn on first use
     frames = [(i/25, portrait('hopper', 288)) for i in range(8)]
     return frames, scan(frames).track(0)
 

@@ -18,7 +18,8 @@ from pathlib import Path
 import cv2, numpy as np, torch
 from ..config import LipsyncError, PreprocessConfig, atomic_path, log, provenance, save_json, sha256_file
 from ..console import emit, plural, progress, show_table, to_json
-from ..align.forced import align, find_transcript
+from ..align.forced import align
+from ..align.transcripts import find_transcript
 from ..data.corpus import VIDEOS
 from ..face.landmarks import warp
 from ..face.tracks import FaceTrack

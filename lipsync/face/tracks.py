@@ -55,7 +55,7 @@ class _Shot:
 def _look(
     s:_Shot,           # A frame
     lm:np.ndarray,     # Estimated landmarks
-) -> np.ndarray:       # float32 [LOOK_SIZE,LOOK_SIZE]
+) -> np.ndarray:       # float32 [_LOOK_SIZE,_LOOK_SIZE]
     "The face, small and grey, in the normalised pose"
     if s.grey is None: s.grey = _small(s.rgb, lm)
     grey, x0, y0, f = s.grey
