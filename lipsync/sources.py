@@ -35,7 +35,7 @@ def _now(c, s):
             for f in s.codec_context.decode(p if p.size else None): yield f
 
 def _key_frames(path, large=_LARGE):
-    "(seconds on the file's clock, key frame) over the whole film"
+    "(seconds on the file's clock, key frame) over the whole film, at last (its end, None)"
     with _opened(path) as c:
         s = _stream(c, 'video')
         s.codec_context.thread_type, s.codec_context.flags = 'NONE', s.codec_context.flags | av.codec.context.Flags.low_delay
@@ -44,14 +44,17 @@ def _key_frames(path, large=_LARGE):
                 with contextlib.suppress(av.FFmpegError):
                     c.seek((s.start_time or 0)+s.duration*k//_MOMENTS, stream=s)
                     if (f := next(_now(c, s), None)) is not None: yield f.time or 0., f
+            yield float((s.start_time or 0)+s.duration)*float(s.time_base), None
             return
-        last = -math.inf
+        last, end = -math.inf, 0.
         for p in c.demux(s):
             t = float((p.pts if p.pts is not None else p.dts or 0)*s.time_base)
+            end = max(end, t+float((p.duration or 0)*s.time_base)) # many WebM files don't say how long they are
             if p.size and (not p.is_keyframe or 0 <= t-last < _APART): continue
             if p.size: last = t
             with contextlib.suppress(av.FFmpegError):
                 for f in s.codec_context.decode(p if p.size else None): yield f.time or 0., f
+        yield end, None
 
 # %% ../nbs/115_sources.ipynb #film-lines
 def _size(f):
@@ -99,17 +102,16 @@ def _looked(path, stamp, large):
         s = _stream(c, 'video')
         if s is None: raise MediaError(f"{path}: no picture in it", "give a video or a photo")
         first, tracks = next(_frames(c, s), None), [*_track_lines(c, s)]
-        end = float(((s.start_time or 0)+(s.duration or 0))*s.time_base)
         clear = _alpha_mode(s)
         if first is None: raise MediaError(f"{path}: no frame could be decoded", "the file is damaged or cut short: copy or record it again")
     raw, looks, sizes, combed, last = None, [], Counter(), False, None
     for t, f in _key_frames(path, large):
         raw = raw or f
         if last: sizes[last[1]] += max(t-last[0], 0.)
+        if f is None: break
         looks.append((t, _coding(f)[1:])); last = t, _size(f); sizes[last[1]] += 0.
         combed, clear = combed or f.interlaced_frame, clear or _see_through(f) is not None
     if last is None: raw, looks, sizes, combed = first, [(0., _coding(first)[1:])], Counter({_size(first): 0.}), first.interlaced_frame
-    else: sizes[last[1]] += max(end-last[0], 0.)
     w, h = max(sizes, key=lambda k: (round(sizes[k], 1), k[0]*k[1]))
     lines = [_size_line(sizes, w, h), "interlaced: each pair of fields becomes one frame (deinterlaced)" if combed else '',
         "transparent parts are shown on flat grey: an mp4 has no transparency" if clear else '', *_colour_lines(raw, looks, clear), *tracks]

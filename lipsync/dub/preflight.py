@@ -6,7 +6,7 @@
 __all__ = ['wilson', 'Problem', 'Preflight', 'preflight']
 
 # %% ../../nbs/557_dub.preflight.ipynb #imports
-import math, os, re, resource, shutil, tempfile, time
+import contextlib, math, os, re, resource, shutil, tempfile, time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice, repeat
@@ -174,6 +174,8 @@ def _faces_seen(rows, prints, at, voiced, looks, spread, size, most):
 def _second(path, photos, n=24):
     "Consecutive frames from the middle, (i/25, rgb), and the read time of each in ms"
     frames = list(repeat(next(_shown(photos)), n)) if photos else max((g for _,g in _glances(path, 1, n, .5)), key=len, default=[])
+    if not frames and not photos: # a file that can't be sought in
+        with contextlib.suppress(MediaError): frames.extend(f for _, f in islice(read_frames(path), n))
     t0 = time.perf_counter()
     if not photos: # run the start again without the initial detection
         for _ in islice(read_frames(path), len(frames)): pass
