@@ -180,6 +180,25 @@ def mouth_open(r, x, lips):
     k = fill(ellipse(*c, w, h), 1)[...,None]; inside = np.broadcast_to(np.float32([45,18,18])*r.uniform(.3,1.4), (H,W,3)).copy()
     if r.random() < .6: inside = inside + fill(ellipse(c[0], c[1]-h*.5, w*.85, h*.5), .6)[...,None]*np.float32([170,165,150])*r.uniform(.5,1)
     return x*(1-k)+k*inside
+def smile(r, x, lips):
+    "A broad smile: teeth between curved lips, folds beside it"
+    c, w = lips.mean(0), np.ptp(lips[:,0])/2*r.uniform(.95,1.4); h, lift = r.uniform(4,15), r.uniform(1,11); lip = np.median(x[fill(lips) > .5], 0); around = cv2.GaussianBlur(x, (0,0), 7)
+    k = cv2.GaussianBlur(fill(cv2.convexHull(np.float32((lips-c)*(1.25,1.5)+c))[:,0]), (0,0), 3)[...,None]; y0, y1 = int(lips[:,1].max())+8, int(lips[:,1].max())+14
+    x = x*(1-k)+k*(.5*around+.5*np.median(x[y0:y1, int(c[0]-15):int(c[0]+15)].reshape(-1,3), 0))
+    t = np.linspace(-1, 1, 25); up, low = np.stack([c[0]+w*t, c[1]-h*.35*(1-t*t)-lift*t*t], 1), np.stack([c[0]+w*t, c[1]+h*(1-t*t)-lift*t*t], 1)
+    a, b = r.uniform(2,6), r.uniform(3,8)
+    k = fill(np.concatenate([up-np.stack([0*t, a*(1-t*t)+.5], 1), (low+np.stack([0*t, b*(1-t*t)+.5], 1))[::-1]]), .8)[...,None]; x = x*(1-k)+k*lip*r.uniform(.8,1.1)
+    k = fill(np.concatenate([up, low[::-1]]), .7)[...,None]; teeth = np.float32([235,228,215])*r.uniform(.55,1.08)*min(1.1, .45+x.mean()/200)*(1-.12*np.abs(np.sin((YX[1]-c[0])*math.pi/r.uniform(6,11))) ** 12)[...,None]
+    if r.random() < .5: gap = fill(np.stack([low[:,0], low[:,1]-h*r.uniform(.05,.5)], 1)[::1].tolist()+low[::-1].tolist(), .7)[...,None]; teeth = teeth*(1-gap)+gap*np.float32([70,25,25])*r.uniform(.3,1)
+    x = x*(1-k)+k*teeth
+    for s in (-1,1):
+        if r.random() < .7: line = np.zeros((H,W), np.float32); cv2.polylines(line, [np.int32([(c[0]+s*(w*.55), c[1]-34),(c[0]+s*(w*1.05), c[1]-14),(c[0]+s*(w*1.15), c[1]+4)])], False, 1., 2); x = x*(1-r.uniform(.1,.35)*cv2.GaussianBlur(line, (0,0), 2)[...,None])
+    return x
+def cut_off(r, x, lips):
+    "The picture ends below the mouth, or beside the face; its border is repeated"
+    x = x.copy(); y = int(lips[:,1].max()+r.uniform(3,70)); x[y:] = x[min(y, H-1)]
+    if r.random() < .3: a = int(r.uniform(8,40)); x[:,:a] = x[:,a:a+1]
+    return x
 def photo(r, x):
     "Skin tones, light, colour, sharpness, noise, compression"
     x = np.clip(x, 0, 255)/255
@@ -209,7 +228,9 @@ def cut(r, x, how=None):
     if how == 'zoom': k = r.choice([r.uniform(1.8,3.5), r.uniform(.35,.5)])
     if how == 'beside': a, d = r.random()*2*math.pi, r.uniform(.34,.6); dx, dy = d*math.cos(a), d*math.sin(a)
     f = SIDE/(WIDE*W)*k; c, s = f*math.cos(t), f*math.sin(t); A = np.array([[c*squeeze,-s],[s*squeeze+f*shear,c]]); m = np.array([LEFT+WIDE/2+dx, TOP+WIDE/2+dy])*W
-    M = np.concatenate([A, (SIDE/2-A@m)[:,None]], 1); x = cv2.warpAffine(np.clip(x,0,255).astype(np.float32), M, (SIDE,SIDE), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+    M = np.concatenate([A, (SIDE/2-A@m)[:,None]], 1); x = np.clip(x, 0, 255).astype(np.float32)
+    if k < 1.5: x = cv2.resize(x, (W//2,H//2), interpolation=cv2.INTER_AREA); M = np.concatenate([M[:,:2]*2, M[:,2:]+M[:,:2].sum(1, keepdims=True)*.5], 1) # no aliasing, as in `warp`
+    x = cv2.warpAffine(x, M, (SIDE,SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return coarse(r, x[:,::-1] if r.random() < .5 else x)
 
 def sample(d, i, r, kinds, only=None, plain=False, copies=1) -> list:
@@ -223,7 +244,9 @@ def sample(d, i, r, kinds, only=None, plain=False, copies=1) -> list:
         return [(cut(r, photo(r, x)), -1, 0) for _ in range(copies)], how
     if r.random() < .4: # another background: beyond the outline and the neck
         m = 1-np.maximum(fill(cv2.convexHull(np.float32((oval-oval.mean(0))*(1.12,1.12)+oval.mean(0)))[:,0], 4), fill([(40,150),(152,150),(185,224),(7,224)], 4)); x = x*(1-m[...,None])+m[...,None]*cloth(r)
-    if r.random() < .18: x = mouth_open(r, x, lips)
+    p = r.random()
+    if p < .18: x = mouth_open(r, x, lips)
+    elif p < .45: x = smile(r, x, lips)
     if r.random() < .15: x = lipstick(r, x, lips)
     kind = 'beard' if r.random() < .3 else 'free'
     if kind == 'beard': x = beard(r, x, lips, oval)
@@ -235,14 +258,16 @@ def sample(d, i, r, kinds, only=None, plain=False, copies=1) -> list:
         share = float((m*fill(lips)).sum()/fill(lips).sum())
         if .1 < share < .62: return None
         label = int(share >= .62); x = under*(1-m[...,None])+m[...,None]*s
+    if r.random() < .15: x = cut_off(r, x, lips)
     return [(cut(r, photo(r, x), how or None), -1 if how else label, int(not how)) for _ in range(copies)], how or kind
 
+COPIES = 4 # Crops of each drawn face, each with its own light and pose
 def _part(d, n, seed):
     r = np.random.default_rng(seed); by = [np.flatnonzero(d['who'] == w) for w in sorted(set(d['who'].tolist()))]; x, y, k, who = [], [], [], []; cv2.setNumThreads(1)
     while len(x) < n:
         mine = by[r.integers(len(by))]; i = int(mine[r.integers(len(mine))])
-        if (s := sample(d, i, r, [*KINDS], plain=r.random() < .08, copies=3)) is None: continue
-        x += [o[0] for o in s[0]]; y += [o[1:] for o in s[0]]; k += [s[1]]*3; who += [d['who'][i]]*3
+        if (s := sample(d, i, r, [*KINDS], plain=r.random() < .08, copies=COPIES)) is None: continue
+        x += [o[0] for o in s[0]]; y += [o[1:] for o in s[0]]; k += [s[1]]*COPIES; who += [d['who'][i]]*COPIES
     return np.array(x), np.array(y, np.float32), np.array(k), np.array(who)
 
 def pool(d, n, work, workers=2):
@@ -267,16 +292,18 @@ def as_input(x):
     x = torch.from_numpy(x).permute(0,3,1,2).float(); x = x-x.mean((1,2,3), keepdim=True)
     return x/(x.std((1,2,3), keepdim=True, correction=0)+4)
 def fit(x, y, epochs, seed=0):
+    "Train a network on inputs (half precision, from `inputs`) and labels"
     torch.manual_seed(seed); g = torch.Generator().manual_seed(seed); net = Net(); n, size = len(x), 128
     opt = torch.optim.AdamW(net.parameters(), 3e-3, weight_decay=.01); plan = torch.optim.lr_scheduler.OneCycleLR(opt, 3e-3, epochs*(n//size))
     for _ in range(epochs):
         for at in torch.randperm(n, generator=g)[:n//size*size].view(-1, size):
-            a, t = as_input(x[at.numpy()]), torch.from_numpy(y[at.numpy()]); out = net(a); ok = (t >= 0).float()
+            a, t = x[at].float(), torch.from_numpy(y[at.numpy()]); out = net(a); ok = (t >= 0).float()
             loss = (F.binary_cross_entropy_with_logits(out, t.clamp(0,1)*.98+.01, reduction='none')*ok).sum()/ok.sum()
             opt.zero_grad(); loss.backward(); opt.step(); plan.step()
     return net.eval()
 @torch.inference_mode()
-def score(net, x): return torch.cat([net(as_input(x[i:i+500])) for i in range(0, len(x), 500)]).numpy()
+def score(net, x): return torch.cat([net(x[i:i+500].float()) for i in range(0, len(x), 500)]).numpy()
+def inputs(x): return torch.cat([as_input(x[i:i+500]).half() for i in range(0, len(x), 500)])
 
 def split(p, fold, kinds):
     "Which samples a fold trains on: other persons, other kinds"
@@ -286,15 +313,16 @@ def missed(z, y): return float((z[y == 1] < 0).mean()), float((z[y == 0] > 0).me
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for n in ('grid','more','address','work'): ap.add_argument(f'--{n}', required=True)
-    ap.add_argument('--out', default=ROOT/'lipsync/weights'); ap.add_argument('--n', type=int, default=60000); ap.add_argument('--epochs', type=int, default=14)
+    ap.add_argument('--out', default=ROOT/'lipsync/weights'); ap.add_argument('--n', type=int, default=36000); ap.add_argument('--epochs', type=int, default=10)
     a = ap.parse_args(); torch.set_num_threads(int(os.environ.get('THREADS', 1))); Path(a.work).mkdir(parents=True, exist_ok=True); t0 = time.time()
-    d = gather(a); p = pool(d, a.n, a.work); print(f'{len(d["x"])} faces, {len(p["x"])} samples, {time.time()-t0:.0f} s', flush=True)
-    held, rows = np.full((len(p['x']),2), np.nan, np.float32), []; real = np.full((len(d['x']),2), np.nan, np.float32); r = np.random.default_rng(5); plain = np.array([cut(r, x.astype(np.float32)) for x in d['x']])
+    d = gather(a); p = pool(d, a.n, a.work); print(f'{len(d["x"])} faces, {len(p["y"])} samples, {time.time()-t0:.0f} s', flush=True)
+    held, rows = np.full((len(p['y']),2), np.nan, np.float32), []; real = np.full((len(d['x']),2), np.nan, np.float32); r = np.random.default_rng(5); plain = inputs(np.array([cut(r, x.astype(np.float32)) for x in d['x']]))
+    x = inputs(p.pop('x')); net = fit(x, p['y'], a.epochs, 9); n = sum(v.numel() for v in net.parameters()); print(f'fitted on all, {time.time()-t0:.0f} s', flush=True)
+    with atomic_path(Path(a.out)/'visible.safetensors') as t: save_file({k: v.contiguous().half() for k, v in net.state_dict().items()}, str(t))
     for k, (fold, kinds) in enumerate(zip(FOLDS, UNSEEN)):
-        net = fit(p['x'][(m := split(p, fold, kinds))], p['y'][m], a.epochs, k); mine, it = np.isin(p['who'], fold), np.isin(d['who'], fold)
-        held[mine], real[it] = score(net, p['x'][mine]), score(net, plain[it]); print(f'fold {k}: {m.sum()} samples, real {real[it].max(0)}, {time.time()-t0:.0f} s', flush=True)
+        m = split(p, fold, kinds); net = fit(x[torch.from_numpy(m)], p['y'][m], max(1, a.epochs//2), k); mine, it = np.isin(p['who'], fold), np.isin(d['who'], fold)
+        held[mine], real[it] = score(net, x[torch.from_numpy(mine)]), score(net, plain[torch.from_numpy(it)]); print(f'fold {k}: {m.sum()} samples, real {real[it].max(0)}, {time.time()-t0:.0f} s', flush=True)
     np.savez(Path(a.work)/'held.npz', held=held, real=real)
-    net = fit(p['x'], p['y'], a.epochs, 9); n = sum(v.numel() for v in net.parameters())
     fold_of = {w: k for k, f in enumerate(FOLDS) for w in f}; cov, face = p['y'].T
     for kind in [*KINDS]:
         at = (p['kind'] == kind) & (cov == 1); new = at & np.array([kind in UNSEEN[fold_of[w]] for w in p['who']])
@@ -304,7 +332,6 @@ def main():
     facts = dict(rows=rows, free=free, real=float((real[:,0] > LIMIT).mean()), highest=float(real[:,0].max()), no_face_real=float((real[:,1] < -LIMIT).mean()), lowest_face=float(real[:,1].min()),
         no_face={k: float((held[(p['kind'] == k),1] < -LIMIT).mean()) for k in ('turned','zoom','beside','nothing')}, no_face_false=float((held[face == 1,1] < -LIMIT).mean()), faces=len(d['x']), weights=n, n=a.n)
     save_json(Path(a.work)/'visible.json', facts); print(json.dumps(facts, indent=1))
-    with atomic_path(Path(a.out)/'visible.safetensors') as t: save_file({k: v.contiguous().half() for k, v in net.state_dict().items()}, str(t))
     (Path(a.out)/'visible.md').write_text(card(facts))
 
 LIMIT = 2. # Logit from which a mouth counts as covered (lipsync.face.visible has the same)
