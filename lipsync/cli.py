@@ -10,7 +10,7 @@ import argparse, copy, difflib, importlib, inspect, logging, os, sys, types, typ
 from fastcore.docments import docments
 from . import __version__
 from .config import LipsyncError, busy, how_to_install, keep_memory, log, short_spin
-from .console import to_json
+from .console import Messages, to_json
 
 # %% ../nbs/695_cli.ipynb #commands
 COMMANDS = { # command: (module:function, one line)
@@ -128,7 +128,7 @@ def _explain_missing(e:ModuleNotFoundError, argv=()):
 # %% ../nbs/695_cli.ipynb #fail-speak
 def _speak():
     "Log to standard error; printing a file name that isn't UTF-8 never fails"
-    logging.basicConfig(level=logging.WARNING, format='%(message)s', stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, format='%(message)s', handlers=[Messages(sys.stderr)])
     logging.getLogger('lipsync').setLevel(logging.INFO)
     warnings.filterwarnings('ignore', '.*torch.jit.script.*', FutureWarning) # fastai's, at import
     for s in (sys.stdout, sys.stderr):

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['EVERY', 'fmt_time', 'fmt_bytes', 'plural', 'printable', 'command', 'show_table', 'to_json', 'emit', 'progress',
-           'Terminal']
+           'Messages', 'Terminal']
 
 # %% ../nbs/120_console.ipynb #imports
 import contextlib, dataclasses, io, logging, os, re, shlex, sys, time
@@ -135,6 +135,7 @@ class _LogBar(tqdm):
     "Progress as whole lines, at most one every `EVERY` seconds"
     monitor_interval = 0
     def __init__(self, *args, **kw): self.said = time.monotonic(); super().__init__(*args, gui=True, **kw) # gui: draws only with `display`
+    def clear(self, *args, **kw): pass # whole lines stay
     def display(self, msg=None, pos=None):
         if (now := time.monotonic())-self.said < EVERY: return
         self.said = now; self.fp.write(f"{self}\n"); self.fp.flush()
@@ -152,6 +153,12 @@ def progress(
     kw = dict(total=total, desc=desc, unit=unit if kw.get('unit_scale') else f' {unit}s', delay=1, leave=False, disable=not show) | kw
     if _live(sys.stderr): return tqdm(items, mininterval=.2, dynamic_ncols=True, **kw)
     return _LogBar(items, mininterval=min(1, EVERY), ncols=100, **kw)
+
+# %% ../nbs/120_console.ipynb #messages
+class Messages(logging.StreamHandler):
+    "Log messages on standard error, each on its own line, whatever bar is shown"
+    def emit(self, r):
+        with tqdm.external_write_mode(file=self.stream): super().emit(r)
 
 # %% ../nbs/120_console.ipynb #terminal
 class _Lines(logging.Handler):

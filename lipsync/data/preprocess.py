@@ -139,7 +139,8 @@ def _process(src, dst, cfg, person, rep, textgrid):
     if not len(tr.times): raise LipsyncError(f"{src.name}: no frame could be decoded", "record it again")
     rep.frames, rep.face_frames, rep.tracks, rep.speakers = len(tr.times), int((tr.track >= 0).sum()), int(tr.track.max()+1), tr.speakers
     rep.duration = len(tr.times)/cfg.fps
-    if tr.covered: _note(rep, f"the face is covered in {tr.covered} frames")
+    if tr.covered: _note(rep, f"mouth covered in {tr.covered/len(tr.times):.0%} of the frames")
+    if tr.found < _MIN_FACES <= tr.covered/len(tr.times): raise LipsyncError(f"{src.name}: {rep.note}", "leave it out, or take one whose mouth can be seen")
     if tr.found < _MIN_FACES: raise LipsyncError(f"{src.name}: no face (in {tr.found:.0%} of the frames)", "check that a face can be seen")
     if not np.abs(audio).max(initial=0) > 1e-4: _note(rep, "the sound is silent")
     text, grid = find_transcript(src)

@@ -330,6 +330,11 @@ def free_name(
         if not parts_of(out).exists() or (note.exists() and load_json(note) == _asked(face, sounds)): return out
 
 # %% ../../nbs/560_dub.dub.ipynb #job
+def _why_not(shares):
+    "Why a face with these shares of states can't be dubbed"
+    if (covered := shares['occluded']) > .5: return f"the mouth is covered in {covered:.0%} of the frames"
+    return f"the face can't be dubbed in any frame ({', '.join(f'{s} {v:.0%}' for s,v in shares.items() if v)})"
+
 class _Job:
     "State shared by the steps of a dub"
     def __init__(self, face, sounds, checkpoint, out, folder, device, loop=False):
@@ -355,7 +360,7 @@ class _Job:
         r, there = self.rep, np.any([t.track >= 0 for t in self.tracks.values()], 0)
         r.frames, r.dubbed, r.tracks = len(self.scene.times), int(there.sum()), sum(int(t.track.max(initial=-1))+1 for t in self.tracks.values())
         r.states = {k+1: {s: round(v, 4) for s,v in self.scene.shares(k).items()} for k in self.faces}
-        if not there.any(): log.warning(f"{self.source.path}: the face can't be dubbed in any frame ({', '.join(f'{s} {v:.0%}' for s,v in self.scene.shares(min(self.faces)).items() if v)}): the image is unchanged")
+        if not there.any(): log.warning(f"{self.source.path}: {_why_not(self.scene.shares(min(self.faces)))}: the image is unchanged")
 
     def listen(self, text, transcript, voice, device):
         "The visemes of each audio file, every 10 ms"

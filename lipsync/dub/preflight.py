@@ -16,6 +16,7 @@ import av, numpy as np
 from ..config import LipsyncError, PreprocessConfig
 from ..console import fmt_bytes, fmt_time, plural, printable, show_table
 from ..audio.features import voice_activity
+from ..face.visible import LIMIT, TURNED
 from ..face.landmarks import LIP_GAP, LIPS_OUTER, OUTER_EYES
 from ..face.scene import ABSENT, LEAST_TRACK, MOVES, OCCLUDED, OUTSIDE, PROFILE, PROFILE_FROM, ROW, SILENT, SPEAKING, STATES, TREMBLE, scan, _link, _pack, _points, _print, _ratios
 from ..face.tracks import FaceFollower, find_covered
@@ -118,8 +119,8 @@ def _missing(path, seconds):
 
 # %% ../../nbs/557_dub.preflight.ipynb #looks
 def _look_over(path, photos, max_faces, cfg, sound):
-    "(rows, prints, moments, voiced at each) of samples; each moment is its own shot"
-    rows, prints, at, voiced, looks, spread = [], [], [], [], [], {}
+    "(rows, prints, moments, voiced at each, crops, spread, views) of samples; each moment is its own shot"
+    rows, prints, at, voiced, looks, spread, views = [], [], [], [], [], {}, []
     for t, frames in ((i/photos.fps, [img]) for i, img in enumerate(_shown(photos))) if photos else _glances(path):
         follow, m = FaceFollower(max_faces), len(at)
         for f in frames: follow.add([(t, f)]) # the first one counts the faces
@@ -127,15 +128,16 @@ def _look_over(path, photos, max_faces, cfg, sound):
         for k, lm in follow.faces[-1].items():
             rows.append(_pack(m, k, lm)); prints.append((m, k, _print(frames[-1], lm)))
             looks.append([p for _,j,p in follow.looks if j == k][-1])
+            views.append(np.median([v for (_,j,_), v in zip(follow.looks, follow.views) if j == k], 0)) # nan if one is
             spread[m,k] = _restless([d[k] for d in follow.faces[1:] if k in d])
         loud = max((spread[m,k] for k in follow.faces[-1]), default=0.) # only one speaks at a time
         spread.update({(m,k): -1. for k in follow.faces[-1] if spread[m,k] < loud})
-    return np.array(rows, ROW), prints, np.array(at), voiced, np.array(looks), spread
+    return np.array(rows, ROW), prints, np.array(at), voiced, np.array(looks), spread, np.array(views, float).reshape(-1,2)
 
 def _restless(lms):
     "Spread of the opening beyond FaceMesh's jitter, eye distances; negative: at rest"
     r = np.array([_pack(0, 0, lm) for lm in lms], ROW)
-    return float(np.std(_ratios(r, LIP_GAP)) - MOVES/2 - .5*TREMBLE/np.ptp(_points(r, OUTER_EYES)[:,:,0], axis=1).mean()) if len(r) > 1 else -1.
+    return float(np.std(_ratios(r, LIP_GAP)) - MOVES/2 - .5*TREMBLE/np.linalg.norm(np.diff(_points(r, OUTER_EYES), axis=1), axis=-1).mean()) if len(r) > 1 else -1.
 
 def _shown(photos): return (_fit(_photo(p), photos.width, photos.height) for p in photos.files[:2*_LOOKS])
 
@@ -152,21 +154,27 @@ def wilson(
     return max(0., mid-half), min(1., mid+half)
 
 # %% ../../nbs/557_dub.preflight.ipynb #seen-faces
-def _faces_seen(rows, prints, at, voiced, looks, spread, size, most):
+def _turn(rows):
+    "By how many quarter turns the face is turned, in most rows"
+    d = np.diff(_points(rows, OUTER_EYES), axis=1)[:,0]
+    return int(np.bincount(np.round(np.arctan2(d[:,1], d[:,0])/(math.pi/2)).astype(int) % 4).argmax())
+
+def _faces_seen(rows, prints, at, voiced, looks, spread, views, size, most):
     "One dict per face: position, size, and the fraction of each state with its interval"
     shot = np.arange(max(len(at), 1))
     who, numbers = _link(rows, shot, prints, most, least=1, alike=.65), rows['face'].copy()
-    out = []
+    out, views = [], np.where(np.abs(rows['yaw'].astype(float))[:,None] > TURNED, np.nan, views)
     for k in range(who.max(initial=-1)+1):
         mine = who == k; r, st = rows[mine], np.full(len(at), ABSENT)
-        lips, bad = _points(r, LIPS_OUTER), find_covered(np.repeat(looks[mine], 2, 0))[::2]
+        lips, bad = _points(r, LIPS_OUTER), find_covered(np.repeat(looks[mine], 2, 0))[::2] | (views[mine,0] > LIMIT)
         for i, (row, number) in enumerate(zip(r, numbers[mine])):
+            if views[mine,1][i] < -LIMIT: continue # no face the right way up
             f = row['frame']; moves = spread[f,number] > 0
             st[f] = (PROFILE if abs(row['yaw']) > PROFILE_FROM else OCCLUDED if bad[i]
                 or ((lips[i] < 0) | (lips[i] > np.array(size)-1)).any(-1).mean() > OUTSIDE
                      else SPEAKING if moves and voiced[f] is not False else SILENT)
         n = [(st == s).sum() for s in range(len(STATES))]
-        out.append(dict(number=k+1, x=float(np.median(r['x'])/size[0]), y=float(np.median(r['y'])/size[1]), pixels=float(np.median(r['width'])), moments=len(r),
+        out.append(dict(number=k+1, x=float(np.median(r['x'])/size[0]), y=float(np.median(r['y'])/size[1]), pixels=float(np.median(r['width'])), moments=len(r), turn=_turn(r),
             states={s: dict(share=n[i]/len(at), low=wilson(n[i], len(at))[0], high=wilson(n[i], len(at))[1]) for i,s in enumerate(STATES)}))
     return out
 
@@ -245,15 +253,18 @@ def _face_problems(face, seen, who, n):
         "copy it again, or take what is there: it is dubbed up to there")
     if face['uneven'] > .5: yield P('note', "the frame rate varies", "every frame keeps its own time")
     if len(seen) > 1 and who == 'speaker': yield P('warning' if not face['sound'] else 'note',
-        f"{len(seen)} faces" + (" and no sound that tells who speaks: the largest is taken" if not face['sound']
+        f"{len(seen)} faces" + (" and no sound that tells who speaks: the one whose lips move is taken, else the largest" if not face['sound']
         else ": the one whose lips match the video's own audio is dubbed"), "choose with left, right, largest, all or a number")
 
-def _state_problems(f):
+def _state_problems(f, n):
     "Problems of a chosen face"
     P, share, name = Problem, lambda s: f['states'][s]['share'], f"face {f['number']}"
     ok = share('speaking')+share('silent')
+    if f['turn']: yield P('note', f"{name} is turned by {90*f['turn']} degrees", "it is dubbed as it stands")
+    if not ok and share('occluded') > .9*f['moments']/max(n, 1): yield P('warning', f"{name}: its mouth is covered in all moments looked at: the picture passes unchanged",
+        "choose a face or video whose mouth can be seen"); return
     if f['pixels'] < _TINY: yield P('warning', f"{name} is only {f['pixels']:.0f} pixels wide", "a larger image of it gives a better mouth")
-    for s, what in (('profile',"is turned away"), ('occluded',"has something before its mouth")):
+    for s, what in (('profile',"is turned away"), ('occluded',"has a covered mouth")):
         if share(s) > .2: yield P('warning', f"{name} {what} in {share(s):.0%} of the moments: these pass through undubbed")
     if ok < _FEW: yield P('warning' if ok else 'error', f"{name} can be dubbed in {ok:.0%} of the moments only",
         "choose another face" if ok else "choose another face or video")
@@ -387,7 +398,7 @@ def _judged(pre, who, photos, out, generate, crf, cfg, t0, loop=False):
     ok = lambda o: o['states']['speaking']['share']+o['states']['silent']['share']
     mine = [o for o in pre.faces if o['number'] in pre.chosen]
     pre.cost = _costs(pre.face['path'], photos, pre.face, out, generate, crf, cfg, len(pre.faces), min(1., sum(map(ok, mine))))
-    pre.problems += [*_face_problems(pre.face, pre.faces, who, pre.looked), *(p for o in mine for p in _state_problems(o)),
+    pre.problems += [*_face_problems(pre.face, pre.faces, who, pre.looked), *(p for o in mine for p in _state_problems(o, pre.looked)),
         *_sound_problems(pre.face, pre.sounds, loop), *(Problem('note', line) for line in pre.face['lines']), *_cost_problems(pre.cost)]
     if not pre.looked: pre.problems.insert(0, Problem('error', f"{pre.face['path']}: no frame could be decoded", "copy or record it again"))
     pre.seconds = time.perf_counter()-t0

@@ -9,10 +9,12 @@ __all__ = ['speaking_face', 'follow_face']
 from collections.abc import Iterable
 import numpy as np
 from ..config import PreprocessConfig
-from .scene import Scene, scan, _who_speaks
+from .scene import Scene, livelier, scan, _who_speaks
 from .tracks import STRETCH, FaceTrack, _stretches
 
 # %% ../../nbs/255_face.follow.ipynb #speaking
+def _part(rows, a, b): return rows[slice(*np.searchsorted(rows['frame'], (a,b)))]
+
 def speaking_face(
     scene:Scene,
     audio:np.ndarray=None, # float32 [N] mono, sample 0 at frame 0; None: unknown
@@ -22,15 +24,15 @@ def speaking_face(
     n, t, who, records = len(scene.times), scene.times, np.full(len(scene.times), -1), []
     most = max(1, round(STRETCH*(n-1)/max(t[-1]-t[0], 1e-6))) if n > 1 else 1
     for a, b in _stretches(scene.shot, most) if n else ():
-        here = {k: len(r) and float(r['width'].sum()) for k, rows in enumerate(scene.faces)
-                for r in [rows[slice(*np.searchsorted(rows['frame'], (a,b)))]] if len(r)}
+        here = {k: float(r['width'].sum()) for k, rows in enumerate(scene.faces) for r in [_part(rows, a, b)] if len(r)}
         if not here: continue
         k = max(here, key=here.get) # the largest
         if len(here) > 1:
             said = _who_speaks(scene.faces, t, scene.shot, audio, 0., sr, a, b) if audio is not None else []
             sure = len(said) == 1 and said[0]['face'] is not None
-            k = said[0]['face'] if sure else k
-            records.append(dict(start=round(float(t[a]), 3), stop=round(float(t[b-1]), 3), faces=len(here), taken=int(k), by='lips' if sure else 'size',
+            lips = None if sure or (audio is not None and np.abs(audio).max(initial=0) > 1e-4) else livelier({j: _part(scene.faces[j], a, b) for j in here}, (n-1)/max(t[-1]-t[0], 1e-6))
+            k = said[0]['face'] if sure else k if lips is None else lips
+            records.append(dict(start=round(float(t[a]), 3), stop=round(float(t[b-1]), 3), faces=len(here), taken=int(k), by='lips' if sure else 'size' if lips is None else 'motion',
                                 margin=said[0]['margin'] if said else None, ambiguous=said[0]['ambiguous'] if said else True))
         who[a:b] = k
     return who, records

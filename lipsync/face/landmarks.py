@@ -6,7 +6,7 @@
 __all__ = ['LIPS_OUTER', 'LIPS_INNER', 'RIGHT_EYE', 'LEFT_EYE', 'FACE_OVAL', 'OUTER_EYES', 'INNER_EYES', 'LIP_GAP', 'MOUTH_ENDS',
            'CHIN', 'NOSE_TIP', 'STABLE', 'TEMPLATE', 'TEMPLATE_SIZE', 'CLOSED', 'apply_affine', 'invert_affine',
            'compose_affine', 'warp', 'fit_similarity', 'face_transform', 'Face', 'Seen', 'Landmarker', 'FaceLandmarker',
-           'draw_landmarks', 'mouth_y', 'mouth_transform', 'true_runs', 'smooth_transforms', 'mouth_opening',
+           'quarter', 'draw_landmarks', 'mouth_y', 'mouth_transform', 'true_runs', 'smooth_transforms', 'mouth_opening',
            'mouth_width', 'closed_share', 'closures']
 
 # %% ../../nbs/240_face.landmarks.ipynb #imports
@@ -18,7 +18,7 @@ import cv2, numpy as np
 from fastcore.basics import patch
 
 from ..config import LipsyncError
-from .nets import Detector, FaceMesh, Follower
+from .nets import Detector, FaceMesh, Follower, TURNS, find_turned
 
 # %% ../../nbs/240_face.landmarks.ipynb #points
 LIPS_OUTER = (61,146,91,181,84,17,314,405,321,375,291,409,270,269,267,0,37,39,40,185) # Ring along the border of the red
@@ -161,8 +161,8 @@ class FaceLandmarker:
 
     def reset(self):
         "Forget the face: call it at the start of another video. The networks stay"
-        for f in self._follow.values(): f.rois = []
-        self._last, self._follows, self._wait, self._missed = None, False, 0, 0
+        for f in self._follow.values(): f.rois, f.blank = [], 0
+        self._last, self._follows, self._wait, self._missed, self.turn = None, False, 0, 0, None
 
     def close(self):
         "Give the networks' memory back"
@@ -185,10 +185,11 @@ def _net(self:FaceLandmarker,
 def _meshes(self:FaceLandmarker,
     rgb:np.ndarray, # uint8 [H,W,3]
     n:int=1,        # Faces followed at most
-    still:bool=False # One picture, unlike those before it
+    still:bool=False, # One picture, unlike those before it
+    turns:tuple=TURNS # Quarter turns in which new faces are looked for
 ) -> list:          # (float32 [478,3] pixels, confidence) of each face
     "What FaceMesh finds in a picture"
-    make = lambda: Follower(self._net('near'), self._net('mesh'), n, self.min_confidence)
+    make = lambda: Follower(self._net('near'), self._net('mesh'), n, self.min_confidence, turns)
     if still: return make()(rgb)
     if n not in self._follow: self._follow[n] = make()
     return self._follow[n](rgb)
@@ -201,13 +202,14 @@ _CLOSEUP = 320 # Side of the enlarged square, pixels
 def _closeup(self:FaceLandmarker,
     rgb:np.ndarray, # uint8 [H,W,3]
     box:tuple,      # (x0,y0,x1,y1) of a face, pixels
-    grow:float      # Side of the square, in sides of the box
+    grow:float,     # Side of the square, in sides of the box
+    turns:tuple=TURNS # Quarter turns in which the face is looked for
 ) -> tuple|None:
     "FaceMesh on the enlarged surroundings of a box: (points in pixels of the frame, confidence), or None"
     x0, y0, x1, y1 = box
     k = _CLOSEUP/max(x1-x0, y1-y0, 1)/grow
     M = np.array([[k, 0, _CLOSEUP/2-k*(x0+x1)/2], [0, k, _CLOSEUP/2-k*(y0+y1)/2]])
-    for lm, sure in self._meshes(warp(rgb, M, _CLOSEUP), still=True):
+    for lm, sure in self._meshes(warp(rgb, M, _CLOSEUP), still=True, turns=turns):
         lm[:,:2] -= M[:,2]
         return (lm/k).astype(np.float32), sure
 
@@ -215,12 +217,13 @@ def _closeup(self:FaceLandmarker,
 @patch
 def _detect_far(self:FaceLandmarker,
     rgb:np.ndarray, # uint8 [H,W,3]
-    tiles:Iterable  # (x0,y0,x1,y1) of the parts to look at, pixels
+    tiles:Iterable, # (x0,y0,x1,y1) of the parts to look at, pixels
+    turn:int=0      # Quarter turns, clockwise, by which the faces may be turned
 ) -> list:
     "(score, box in pixels) of the faces in any of the tiles, the largest and most central first"
     h, w, out = *rgb.shape[:2], []
     for x0, y0, x1, y1 in tiles:
-        for score, p in self._net('far')(np.ascontiguousarray(rgb[y0:y1,x0:x1]), self.min_far):
+        for score, p in self._net('far')(np.ascontiguousarray(rgb[y0:y1,x0:x1]), self.min_far, turn):
             ax, ay, bx, by = (p[:2]+(x0,y0)).ravel().tolist()
             off = math.hypot((ax+bx)/2/w-0.5, (ay+by)/2/h-0.5)
             out.append(((bx-ax)*(by-ay)*(1-off), score, (ax, ay, bx, by)))
@@ -243,17 +246,27 @@ def _far(self:FaceLandmarker, rgb):
     if (face := self._first_of(rgb, [(0,0,w,h)])): return face
     self._wait -= 1
     if self._wait >= 0: return None
-    face = self._first_of(rgb, _tiles(w, h))
+    whole, tiles = [(0,0,w,h)], _tiles(w, h)
+    ways = [(tiles, 0), *((whole, k) for k in TURNS[1:]), *((tiles, k) for k in TURNS[1:])]
+    face = next(filter(None, (self._first_of(rgb, *w) for w in ways)), None)
     self._missed = 0 if face else self._missed+1
     self._wait = min(2**self._missed, 25) - 1
     return face
 
 # %% ../../nbs/240_face.landmarks.ipynb #first-of
 @patch
-def _first_of(self:FaceLandmarker, rgb, tiles):
+def _first_of(self:FaceLandmarker, rgb, tiles, turn=0):
     "The best detection in which FaceMesh sees a face"
-    for score, box in self._detect_far(rgb, tiles)[:3]:
+    for score, box in self._detect_far(rgb, tiles, turn)[:3]:
         if (f := self._closeup(rgb, box, 2)): return _face(f[0], score, 'far', f[1])
+
+# %% ../../nbs/240_face.landmarks.ipynb #quarter
+def quarter(
+    landmarks:np.ndarray # [478,2 or 3] pixels
+) -> int:
+    "By how many quarter turns, clockwise, the face is turned in the picture: 0 upright, 2 on its head"
+    (ax, ay), (bx, by) = (landmarks[i][:2] for i in OUTER_EYES)
+    return round(math.atan2(float(by-ay), float(bx-ax))/(math.pi/2)) % 4
 
 # %% ../../nbs/240_face.landmarks.ipynb #call
 @patch
@@ -265,12 +278,13 @@ def __call__(self:FaceLandmarker,
     rgb = np.ascontiguousarray(rgb)
     face = self._near(rgb) or self._whole(rgb) or (self._far(rgb) if self.far else None)
     self._last = face if face and face.found != 'mesh' else None
+    if face: self.turn = quarter(face.landmarks)
     return [face] if face else []
 
 # %% ../../nbs/240_face.landmarks.ipynb #near
 @patch
 def _near(self:FaceLandmarker, rgb):
-    f = self._closeup(rgb, self._last.box, 1.8) if self._last else None
+    f = self._closeup(rgb, self._last.box, 1.8, (quarter(self._last.landmarks),)) if self._last else None
     return f and _face(f[0], self._last.score, 'near', f[1])
 
 @patch
@@ -288,7 +302,10 @@ def faces_in(self:FaceLandmarker,
 ) -> list:          # Boxes (x0,y0,x1,y1), pixels
     "Where the far detector sees faces of about the same size, the largest and most central first"
     h, w = rgb.shape[:2]
-    boxes = [b for s,b in self._detect_far(np.ascontiguousarray(rgb), [(0,0,w,h)]) if s >= .5] if min(h, w) >= 16 else []
+    if min(h, w) < 16: return []
+    look = lambda k: [o for o in self._detect_far(np.ascontiguousarray(rgb), [(0,0,w,h)], k) if o[0] >= .5]
+    found = [look(k) for k in (TURNS if self.turn is None and not self._missed else (self.turn or 0,))] # before there is a face, all ways
+    boxes = _apart([b for _,b in max(found, key=lambda f: sum(s for s,_ in f))])
     widest = max((b[2]-b[0] for b in boxes), default=0)
     return [b for b in boxes if b[2]-b[0] >= least*widest]
 
@@ -300,11 +317,20 @@ def several(self:FaceLandmarker,
 ) -> list:          # `Face`s, in no order
     "All the faces of a frame"
     rgb = np.ascontiguousarray(rgb)
-    out = [_face(lm, 1, 'mesh', sure) for lm, sure in self._meshes(rgb, min(len(boxes), most))] if boxes else []
+    out = []
+    for lm, sure in self._meshes(rgb, min(len(boxes), most)) if boxes else ():
+        f = _face(lm, 1, 'mesh', sure)
+        if all(_overlap(f.box, o.box) < .6 for o in out): out.append(f)
     for b in boxes[:most]:
         if any(_overlap(b, f.box) > .2 for f in out): continue
         f = self._closeup(rgb, b, 2)
         if f and all(_overlap(_face(f[0], 1, '').box, o.box) < .3 for o in out): out.append(_face(f[0], 1, 'near', f[1]))
+    return out
+
+def _apart(boxes):
+    "Boxes without those that lie mostly in one before them: a face is found as a whole and once more as its part"
+    out = []
+    for b in boxes: out += [b]*all(_overlap(b, o) < .6 for o in out)
     return out
 
 def _overlap(a, b):

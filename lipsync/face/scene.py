@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['STATES', 'SPEAKING', 'SILENT', 'OCCLUDED', 'PROFILE', 'ABSENT', 'COLOURS', 'PROFILE_FROM', 'KEPT', 'ROW', 'OUTSIDE',
-           'MOVES', 'TREMBLE', 'LEAST_TRACK', 'face_yaw', 'steady', 'Scene', 'load_scene', 'scan', 'choose',
+           'MOVES', 'TREMBLE', 'LEAST_TRACK', 'face_yaw', 'livelier', 'steady', 'Scene', 'load_scene', 'scan', 'choose',
            'parse_faces', 'assign', 'draw_faces', 'timeline']
 
 # %% ../../nbs/250_face.scene.ipynb #imports
@@ -24,6 +24,7 @@ from ..audio.features import voice_activity
 from .landmarks import FACE_OVAL, LIP_GAP, LIPS_INNER, LIPS_OUTER, MOUTH_ENDS, NOSE_TIP, OUTER_EYES, STABLE, TEMPLATE, TEMPLATE_SIZE
 from .landmarks import face_transform, mouth_transform, true_runs, fit_similarity, smooth_transforms, warp
 from ..align.sync import choose_speaker
+from .visible import LIMIT, TURNED, held
 from .tracks import CHANGED, COVERED_SECONDS, STRETCH, STRIDE, FaceFollower, FaceTrack, _jump, _stretches, _thumb, find_covered, find_cuts
 from ..media import MediaError, _blocks, _first_time, _opened, _resample, _stream
 from ..sources import PHOTOS
@@ -43,7 +44,7 @@ def face_yaw(
     "Yaw of the head in degrees, positive towards the left of the image"
     a, b = (landmarks[[p[i] for p in _PAIRS]] for i in (0,1))
     d = (b-a).mean(0)
-    return float(np.degrees(math.atan2(-d[2], d[0]))/_YAW_GAIN)
+    return float(np.degrees(math.atan2(-d[2], math.hypot(d[0], d[1])))/_YAW_GAIN)
 
 # %% ../../nbs/250_face.scene.ipynb #limits
 PROFILE_FROM, _PROFILE_TO = 36., 31. # Degrees at which a face becomes a profile, and at which it stops being one
@@ -235,11 +236,28 @@ def _spread(x, w):
     "Standard deviation within `w` frames"
     return np.sqrt(np.maximum(uniform_filter1d(x*x, w, mode='nearest') - uniform_filter1d(x, w, mode='nearest')**2, 0))
 
-def _moving(rows, fps):
-    "bool [m]: lips that move, of rows in the order of their frames"
+def _beyond(rows, fps):
+    "[m] spread of opening and width beyond FaceMesh's noise, in eye distances, of rows in the order of their frames: above 0 the lips move"
     w, eyes = max(3, round(_AROUND_S*fps)), np.linalg.norm(np.diff(_points(rows, OUTER_EYES), axis=1)[:,0], axis=1)
     spread = np.maximum(_spread(_ratios(rows, LIP_GAP).astype(float), w), .6*_spread(_ratios(rows, MOUTH_ENDS).astype(float), w))
-    return spread > MOVES + .5*TREMBLE/np.maximum(eyes, 1)
+    return spread - MOVES - .5*TREMBLE/np.maximum(eyes, 1)
+
+# %% ../../nbs/250_face.scene.ipynb #livelier
+_OFTEN, _LIVELIER = .1, 2. # Least share of the frames in which the lips of a speaker move; least ratio to the next face
+
+def livelier(
+    faces:dict, # {number: rows of the face, in the order of their frames}
+    fps:float,  # Frames per second
+) -> int|None:
+    "The face whose lips move the most; None if none does, or more than one"
+    moves = {}
+    for k, rows in faces.items():
+        f = rows['frame']; runs = np.split(rows, np.flatnonzero(np.diff(f) != 1)+1) if len(rows) else []
+        x = np.concatenate([_beyond(r, fps) for r in runs if len(r) > 2] or [np.zeros(1)])
+        moves[k] = float(np.maximum(x, 0).mean()) if (x > 0).mean() > _OFTEN else 0.
+    first, *rest = sorted(moves, key=moves.get, reverse=True) or [None]
+    if first is None or not moves[first] or (rest and moves[first] < _LIVELIER*moves[rest[0]]): return None
+    return first
 
 # %% ../../nbs/250_face.scene.ipynb #steady
 _HOLD = .2 # Minimum duration of a state, seconds
@@ -380,20 +398,34 @@ def _between(rows, shot, changes, most=3):
     return np.sort(np.concatenate([rows, np.array(new, rows.dtype)]), order='frame') if new else rows
 
 # %% ../../nbs/250_face.scene.ipynb #state
-def _states(rows, looks, at, seen, shot, size, fps, others):
+def _seen_in(logits, at, shot):
+    "bool [n]: the frames for which the verdict on the crops at frames `at` is yes; each shot by itself, its borders included"
+    out = np.zeros(len(shot), bool)
+    for s in np.unique(shot[at]):
+        i = np.flatnonzero(shot[at] == s); yes, a = held(logits[i]), at[i]
+        ends, lo = np.r_[a[:-1]+np.diff(a)//2, np.searchsorted(shot, s, 'right')-1], np.searchsorted(shot, s)
+        for k, end in enumerate(ends):
+            if yes[k]: out[lo:end+1] = True
+            lo = end+1
+    return out
+
+def _states(rows, looks, at, views, seen, shot, size, fps, others):
     "uint8 [n] of one face"
     n, f = len(shot), rows['frame']
+    views[np.abs(rows['yaw'].astype(float))[np.searchsorted(f, at).clip(0, len(f)-1)] > TURNED] = np.nan
     state = np.full(n, ABSENT, np.uint8)
     moving = np.zeros(len(rows), bool)
     for a, b in true_runs(np.isin(np.arange(n), f)):
-        s = slice(*np.searchsorted(f, (a,b))); moving[s] = _moving(rows[s], fps)
+        s = slice(*np.searchsorted(f, (a,b))); moving[s] = _beyond(rows[s], fps) > 0
     state[f] = np.where(moving & seen[f] & ~others[f], SPEAKING, SILENT)
     yaw = np.abs(median_filter(rows['yaw'].astype(float), 5, mode='nearest'))
     straight = np.abs(rows['yaw'].astype(float)-np.median(rows['yaw']))[np.searchsorted(f, at).clip(0, len(f)-1)] < _TURNED
     cut_off = _by_blocks(lambda r: ((p := _points(r, LIPS_OUTER)) < 0) | (p > np.array(size)-1), rows).any(-1).mean(1) > OUTSIDE
     hidden = _covered(looks[straight], at[straight], shot, n, fps); hidden[f] |= cut_off
+    hidden |= _seen_in(views[:,0], at, shot)
     state[hidden & (state != ABSENT)] = OCCLUDED
     state[f[_held(yaw, PROFILE_FROM, _PROFILE_TO)]] = PROFILE
+    state[_seen_in(-views[:,1], at, shot)] = ABSENT
     return steady(state, shot, max(2, round(_HOLD*fps)))
 
 # %% ../../nbs/250_face.scene.ipynb #scan-sound
@@ -447,10 +479,10 @@ def _scene(seen, source, cfg, max_faces, key):
     times, rows, n = np.array(seen.times), seen.table(), len(seen.times)
     cut = find_cuts(np.array(seen.jumps, float), np.array(seen.changes)) if n else np.zeros(0, bool)
     cut[[i for i in getattr(source, 'starts', ()) if i < n]] = True
-    shot, looks = np.cumsum(cut).astype(np.int32), [(seen.index[i], k, p) for i,k,p in seen.follow.looks]
+    shot, looks = np.cumsum(cut).astype(np.int32), [(seen.index[i], k, p, v) for (i,k,p), v in zip(seen.follow.looks, seen.follow.views)]
     who = _link(rows, shot, seen.prints, max_faces)
-    face_of = {(int(r['frame']), int(r['face'])): int(k) for r,k in zip(rows[np.isin(rows['frame'], [i for i,_,_ in looks])],
-                                                                        who[np.isin(rows['frame'], [i for i,_,_ in looks])])}
+    face_of = {(int(r['frame']), int(r['face'])): int(k) for r,k in zip(rows[np.isin(rows['frame'], [i for i,*_ in looks])],
+                                                                        who[np.isin(rows['frame'], [i for i,*_ in looks])])}
     rows['face'] = who
     faces = [_between(rows[who == k], shot, np.array(seen.changes)) for k in range(who.max(initial=-1)+1)] # rows are in the order of frames
     del rows # 34 MB per hour
@@ -459,8 +491,8 @@ def _scene(seen, source, cfg, max_faces, key):
     voiced, records, heard = _hear(path, times, shot, faces, cfg) if path and n else (np.zeros(n, bool), [], False)
     fps = float((n-1)/(times[-1]-times[0])) if n > 1 and times[-1] > times[0] else float(cfg.fps)
     size = seen._rgb.shape[1::-1] if seen._rgb is not None else (0,0)
-    mine = lambda k: [(i,p) for i,j,p in looks if face_of.get((i,j)) == k]
-    states = [_states(r, np.array([p for _,p in mine(k)]), np.array([i for i,_ in mine(k)], int), voiced if heard else np.ones(n, bool), shot, size, fps,
+    mine = [[(i,p,v) for i,j,p,v in looks if face_of.get((i,j)) == k] for k in range(len(faces))]
+    states = [_states(r, np.array([p for _,p,_ in mine[k]]), np.array([i for i,*_ in mine[k]], int), np.array([v for *_,v in mine[k]], float).reshape(-1,2), voiced if heard else np.ones(n, bool), shot, size, fps,
                       _others(records, k, n)) for k,r in enumerate(faces)]
     info = dict(path=str(getattr(source, 'path', '')), key=key, width=size[0], height=size[1], fps=fps, sound=heard, measured=seen.follow.measured/max(n, 1),
                 notes=[source.note] if getattr(source, 'note', '') else [])
@@ -536,14 +568,17 @@ def _votes(scene, records):
 def _largest(scene): return int(np.argmax([(r['width'].astype(float)**2).sum() for r in scene.faces]))
 
 def _speaker(scene, sound, sr=16000):
-    "(face, why it isn't sure or '')"
-    if len(scene.states) == 1: return 0, ''
+    "(face, why the sound doesn't tell or '', by what it was chosen: sound, lips or size)"
+    if len(scene.states) == 1: return 0, '', 'sound'
     records = scene.speakers if sound is None else _who_speaks(scene.faces, scene.times, scene.shot, sound, 0., sr, 0, len(scene.times))
-    if sound is None and not scene.info['sound']: return _largest(scene), 'the video has no sound'
+    def by_lips(why):
+        k = livelier(dict(enumerate(scene.faces)), scene.info['fps'])
+        return (_largest(scene), why, 'size') if k is None else (k, why, 'lips')
+    if sound is None and not scene.info['sound']: return by_lips('the video has no sound')
     votes = _votes(scene, records)
     first, second = np.sort(votes)[::-1][:2]
-    if first == 0: return _largest(scene), 'nobody seems to speak'
-    return (int(votes.argmax()), '') if first-second >= _SURE*votes.sum() else (_largest(scene), 'the lips of more than one go with it')
+    if first == 0: return by_lips('nobody seems to speak')
+    return (int(votes.argmax()), '', 'sound') if first-second >= _SURE*votes.sum() else (_largest(scene), 'the lips of more than one go with it', 'size')
 
 # %% ../../nbs/250_face.scene.ipynb #choose
 def choose(
@@ -555,9 +590,10 @@ def choose(
     n, who = len(scene.states), str(who).strip().lower()
     if not n: raise LipsyncError(f"{scene.info['path'] or 'the video'}: no face found in it", "give a video or photo whose face can be seen")
     if who == 'speaker':
-        k, why = _speaker(scene, sound)
+        k, why, by = _speaker(scene, sound)
         if why:
-            log.warning(f"can't tell which of {n} faces speaks ({why}): taking the largest, number {k+1} from the left; choose with left, right or a number")
+            doubt = "taking the one whose lips move" if by == 'lips' else f"can't tell which of {n} faces speaks: taking the largest"
+            log.warning(f"{why}, {doubt}, number {k+1} of {n} from the left; choose with left, right or a number")
         return [k]
     if who in (named := dict(left=[0], right=[n-1], largest=[_largest(scene)], all=[*range(n)])): return named[who]
     if not re.fullmatch(r'-?\d+', who): raise LipsyncError(f"no such choice of a face: '{who}'", f"give {', '.join(('speaker',*named))} or a number")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import cv2, numpy as np
 
+from .visible import LIMIT, View, view_of
 from .landmarks import STABLE, TEMPLATE, TEMPLATE_SIZE, FaceLandmarker, fit_similarity
 
 # %% ../../nbs/245_face.tracks.ipynb #cuts
@@ -26,7 +27,7 @@ def _jump(lm, last):
     "The movement of the stable points since the last frame, in eye distances; nan without a face in both"
     if lm is None or last is None: return np.nan
     a, b = lm[list(STABLE),:2], last[list(STABLE),:2]
-    return np.linalg.norm(a-b, axis=1).mean()/max(np.ptp(b[:,0]), 1e-6)
+    return np.linalg.norm(a-b, axis=1).mean()/max(*np.ptp(b, 0), 1e-6)
 
 CHANGED = 40. # Mean change of the whole image at a cut, grey levels
 
@@ -115,6 +116,8 @@ class FaceFollower:
         self.find.reset()
         self.times, self.changes, self.faces, self.measured = array('d'), array('d'), [], 0 # `faces`: {number: landmarks} of each frame
         self.looks = [] # (frame, number, pixels around the mouth from `_look`), one per block
+        self.views = [] # `View` of each of them
+        self._doubts = 0 # Blocks in a row whose face is doubtful
         self._last, self._thumb, self._known, self._next, self._boxes, self._count, self._luck = None, None, {}, 0, [], 0, 1.
 
     def _measure(self, s):
@@ -141,12 +144,27 @@ def _add(self,
         _fill([self._last, *shots], self._measure)
         self._luck = .7*self._luck + .3*(1-(self.measured-before+1)/len(shots))
     else: self._luck += .03 # so that it is tried again later
+    view = self._certain(shots)
     for s in shots: self._keep(s)
     self._last = shots[-1]
     for k, lm in self._known.items():
         alone = len(self._known) == 1
         if k in self.faces[-1]:
             self.looks.append((len(self.faces)-1, k, _look(shots[-1] if alone else _Shot(0, shots[-1].rgb, 0), lm)[_AROUND].astype(np.uint8)))
+            self.views.append(view or view_of(shots[-1].rgb, lm))
+
+def _certain(self, shots):
+    "The `View` of the last frame's only face; if it is doubtful, the whole block is measured afresh, as if a video began"
+    if len(shots[-1].faces) != 1: return None
+    view = view_of(shots[-1].rgb, shots[-1].faces[0])
+    self._doubts = self._doubts+1 if view.face < -LIMIT else 0
+    if not self._doubts or self._doubts & (self._doubts-1): return view # after 1, 2, 4, 8 … doubtful blocks
+    self.find.reset()
+    afresh = [[f.landmarks for f in self.find(s.rgb)] for s in shots]; self.measured += len(shots)
+    new = view_of(shots[-1].rgb, afresh[-1][0]) if afresh[-1] else view
+    if not new.face > view.face+LIMIT: return view
+    for s, faces in zip(shots, afresh): s.faces, s.look, s.grey = faces, None, None
+    return new
 
 def _keep(self, s):
     "Assign numbers to the faces of a frame"
@@ -160,7 +178,7 @@ def _keep(self, s):
     self._known = {**{k: o for k,o in known.items() if k not in now}, **now} if s.change <= CHANGED else now
     self.times.append(s.time); self.changes.append(s.change); self.faces.append(now)
 
-FaceFollower.add, FaceFollower._keep = _add, _keep
+FaceFollower.add, FaceFollower._certain, FaceFollower._keep = _add, _certain, _keep
 
 # %% ../../nbs/245_face.tracks.ipynb #covered
 _COVERED, _COVERED_TIMES, COVERED_SECONDS = 11., 3., 10. # Minimum difference, grey levels; minimum ratio to the typical one; seconds evaluated together
