@@ -44,7 +44,7 @@ MUTANTS = {
     'adversarial term with the wrong sign':     ('400_train.losses', "return -fake.mean()", "return fake.mean()", ['400_train.losses','445_train.steps']),
     'visemes hidden of the wrong clips':        ('445_train.steps', "noise[:,1] < self.hidden)", "noise[:,1] > self.hidden)", ['445_train.steps']),
     'validation clips in training':             ('435_train.loaders', "LipSyncDataset(Path(data_dir)/part, train=part=='train'", "LipSyncDataset(Path(data_dir)/'val', train=part=='train'", ['435_train.loaders']),
-    'colours in another order':                 ('110_media', "f.reformat(format='rgb24', src", "f.reformat(format='bgr24', src", ['110_media']),
+    'colours in another order':                 ('110_media', "_orient(_packed(f, 'rgb24', how), _matrix(f))", "_orient(_packed(f, 'bgr24', how), _matrix(f))", ['110_media']),
     'closures the other way round':             ('535_dub.lips', "*(1-closed), self.widest)", "*closed, self.widest)", ['535_dub.lips']),
     'lips late by two frames':                  ('535_dub.lips', "speech.at(np.arange(lo, hi)/25+phase)", "speech.at(np.arange(lo, hi)/25+phase-.08)", ['535_dub.lips']),
     'path prefers what fits worst':             ('545_dub.bank', "back = total.argmin(0)", "back = total.argmax(0)", ['545_dub.bank']),
