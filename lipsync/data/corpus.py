@@ -16,6 +16,7 @@ from pathlib import Path
 import av
 from ..config import LipsyncError, PreprocessConfig, atomic_path, cache_dir, load_json, log
 from ..console import command, emit, fmt_bytes, fmt_time, plural, printable, progress, show_table, to_json
+from ..media import _address
 from .store import find_videos, processed_name
 
 # %% ../../nbs/260_data.corpus.ipynb #kinds
@@ -166,7 +167,7 @@ def _header(
     nothing = (0., 0., '', '', False)
     try:
         if not (size := path.stat().st_size): return *nothing, 'empty file'
-        with av.open(str(path), metadata_errors='replace', timeout=_LIMIT) as c:
+        with av.open(_address(path), metadata_errors='replace', timeout=_LIMIT) as c:
             v = next((s for s in c.streams.video if not s.disposition & av.stream.Disposition.attached_pic), None)
             a = c.streams.best('audio')
             if v is None: return *nothing[:4], a is not None, 'no picture' if a else 'unreadable: neither video nor sound'
@@ -375,7 +376,7 @@ def cut(
     seconds:float=_SAMPLE, # Length of the copy
 ) -> Path:
     "Copy the beginning of a video without decoding it"
-    with av.open(str(src), metadata_errors='replace', timeout=_LIMIT) as c, av.open(str(dst), 'w') as o:
+    with av.open(_address(src), metadata_errors='replace', timeout=_LIMIT) as c, av.open(_address(dst), 'w') as o:
         best = [s for k in ('video','audio') if (s := c.streams.best(k)) is not None]
         out = {s.index: o.add_stream_from_template(s) for s in best}
         for p in c.demux(best):

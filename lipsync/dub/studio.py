@@ -22,7 +22,7 @@ from .preflight import preflight
 from ..face.scene import ABSENT, draw_faces, scan
 from ..sources import Photos, is_photos, open_source
 from .output import EspeakSpeaker, spoken
-from ..media import audio_blocks, probe, read_audio
+from ..media import audio_blocks, probe, read_audio, _address
 from .timeline import _LOOK, _frame_at, correct, draw_timeline, quality
 
 # %% ../../nbs/580_dub.studio.ipynb #kind
@@ -38,7 +38,7 @@ def _kind_of(
     if cv2.haveImageReader(str(path)):
         if cv2.imread(str(path)) is None: raise no
         return 'photo'
-    try: av.open(str(path), options=dict(format_whitelist=_CONTAINERS, protocol_whitelist='file')).close()
+    try: av.open(_address(path), options=dict(format_whitelist=_CONTAINERS, protocol_whitelist='file')).close()
     except (av.FFmpegError, OSError, ValueError): raise no from None
     return 'video' if probe(path).has_video else 'sound'
 
