@@ -174,7 +174,7 @@ def dub(
 ) -> int:
     "Dub a video or photo with new speech. The output keeps the source's frames, timestamps, size and rate, and is marked as AI-generated"
     signer = _signer(c2pa_cert, c2pa_key, c2pa_alg)
-    if list: return _many(list, checkpoint, device, crf, workers, engine, address, json, signer, loop,
+    if list: return _many(list, checkpoint, device, crf, workers, engine, address, json, signer, loop, dry_run,
         dict(face=face, out=out, audio=audio, text=text, transcript=transcript, who=who, faces=faces, unmarked=unmarked))
     _check_flags(face, audio, text, who, faces, unmarked)
     sounds, said = parse_faces(faces) if faces else audio, None if audio or faces else text
@@ -203,9 +203,10 @@ def _check_flags(face, audio, text, who, faces, unmarked):
     if unmarked is not None and not unmarked.strip(): raise LipsyncError("--unmarked wants a reason", "--unmarked 'a test of the player'")
 
 # %% ../../nbs/575_dub.batch.ipynb #tell
-def _many(path, checkpoint, device, crf, workers, engine, address, json, signer, loop, alone):
+def _many(path, checkpoint, device, crf, workers, engine, address, json, signer, loop, dry_run, alone):
     "Make the dubs of a list and print the result; returns 1 if some failed"
     if given := [k for k,v in alone.items() if v is not None]: raise LipsyncError(f"--{given[0]} has no place beside --list", "it is a column of the list")
+    if dry_run: return _check_jobs(path, checkpoint, device, crf, json, loop)
     start = time.time(); made = dub_jobs(path, checkpoint, device, crf, workers, engine, address, not json, loop, signer)
     n, bad = Counter(m.status for m in made), [m for m in made if m.status == 'failed']
     film = sum(m.duration for m in made if m.status == 'done')
@@ -223,6 +224,20 @@ def _told(rep, report, checkpoint, unmarked):
     if report: save_json(report, dict(dataclasses.asdict(rep), checkpoint=checkpoint and str(checkpoint), mark=None if unmarked else AI_MARK, unmarked=unmarked,
         provenance=provenance(config=PreprocessConfig())))
     return 0
+
+def _check_jobs(path, checkpoint, device, crf, json, loop):
+    "Run the preflight of each job of a list; returns 1 if one of them could not be dubbed"
+    failed, told, g = [], [], generator(checkpoint, device)
+    for job in read_jobs(path):
+        with tempfile.TemporaryDirectory() as d:
+            said = None if job.keys() & {'audio','faces'} else job.get('text')
+            sounds = spoken(said, EspeakSpeaker(job.get('voice', 'en-us')), Path(d)/'speech') if said else job.get('faces') or job['audio']
+            try: pre = preflight(job['face'], sounds, job.get('who', 'speaker'), job['out'], g, crf, loop=loop)
+            except LipsyncError as e: pre = e
+        failed.append(isinstance(pre, LipsyncError) or not pre.ok); told.append(dict(out=job['out'], error=str(pre)) if isinstance(pre, LipsyncError) else pre.to_dict())
+        if not json: print(f"\n{printable(job['out'])}:"); print(f"  error: {pre}") if isinstance(pre, LipsyncError) else pre.show()
+    emit(told, json, lambda _: print(f"\n{failed.count(False)} of {plural(len(failed), 'job')} can be dubbed; nothing was written"))
+    return int(any(failed))
 
 # %% ../../nbs/575_dub.batch.ipynb #generators
 def generators(
