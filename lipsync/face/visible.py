@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import cv2, numpy as np
 
-from .landmarks import STABLE, TEMPLATE, TEMPLATE_SIZE, fit_similarity, true_runs, warp
+from .landmarks import STABLE, TEMPLATE, TEMPLATE_SIZE, apply_affine, fit_similarity, invert_affine, true_runs, warp
 
 # %% ../../nbs/243_face.visible.ipynb #crop
 _SIDE, _TOP, _LEFT, _WIDE = 64, .28, .1, .8 # Pixels; the part of the face crop that is seen, in sides of it
@@ -57,6 +57,14 @@ def _visible(): return Visible()
 # %% ../../nbs/243_face.visible.ipynb #look
 LIMIT, SMALLEST, TURNED = 2., 40., 30. # Logit that counts as sure; width in pixels and yaw in degrees of faces that are judged
 
+_OUTSIDE = .3 # Share of the patch beyond the picture from which a face isn't judged: there the border is only repeated
+_GRID = np.stack(np.meshgrid(*[np.arange(2, SIDE, 4)]*2), -1).reshape(-1, 2)
+
+def _picture(rgb):
+    "(first, last+1) row between black bars above and below; all rows of a black picture"
+    lit = np.flatnonzero(rgb[:,::8].max((1,2)) > 20)
+    return (int(lit[0]), int(lit[-1])+1) if len(lit) else (0, len(rgb))
+
 class View(NamedTuple):
     "What the network says of one face in one frame: logits, nan if it isn't judged"
     covered:float; face:float
@@ -66,8 +74,11 @@ def view_of(
     landmarks:np.ndarray  # [478,2 or 3] pixels
 ) -> View:
     "Judge a face"
+    at = apply_affine(invert_affine(fit_similarity(np.asarray(landmarks)[list(STABLE),:2], _TO)), _GRID)
+    top, bottom = _picture(rgb)
+    outside = ((at < (0,top)) | (at > (rgb.shape[1]-1,bottom-1))).any(1).mean()
     width = np.linalg.norm(landmarks[454,:2]-landmarks[234,:2]) # ear to ear
-    if width < SMALLEST: return View(math.nan, math.nan)
+    if width < SMALLEST or outside > _OUTSIDE: return View(math.nan, math.nan)
     return View(*_visible()(face_patch(rgb, landmarks)[None])[0].tolist())
 
 # %% ../../nbs/243_face.visible.ipynb #steady
