@@ -151,8 +151,8 @@ def progress(
 ) -> tqdm:
     "A progress bar on standard error, shown after a second; whole lines, one per minute, if standard error is a pipe or a file"
     kw = dict(total=total, desc=desc, unit=unit if kw.get('unit_scale') else f' {unit}s', delay=1, leave=False, disable=not show) | kw
-    if _live(sys.stderr): return tqdm(items, mininterval=.2, dynamic_ncols=True, **kw)
-    return _LogBar(items, mininterval=min(1, EVERY), ncols=100, **kw)
+    if _live(sys.stderr): return tqdm(items, **dict(mininterval=.2, dynamic_ncols=True) | kw)
+    return _LogBar(items, **dict(ncols=100) | kw | dict(mininterval=min(1, EVERY)))
 
 # %% ../nbs/120_console.ipynb #messages
 class Messages(logging.StreamHandler):
