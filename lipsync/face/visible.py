@@ -21,7 +21,7 @@ _TO = (TEMPLATE/TEMPLATE_SIZE - (_LEFT,_TOP))*(_SIDE/_WIDE)
 def face_patch(
     rgb:np.ndarray,      # uint8 [H,W,3]
     landmarks:np.ndarray # [478,2 or 3] pixels
-) -> np.ndarray:         # uint8 [SIDE,SIDE,3]
+) -> np.ndarray:         # uint8 [_SIDE,_SIDE,3]
     "What the network sees of a face"
     return warp(rgb, fit_similarity(np.asarray(landmarks)[list(STABLE),:2], _TO), _SIDE)
 
@@ -42,7 +42,7 @@ class Visible:
         self.heads = [(w[f'{k}.weight'].T, w[f'{k}.bias']) for k in 'ab']
 
     def __call__(self,
-        patches:np.ndarray # uint8 [n,SIDE,SIDE,3], from `face_patch`
+        patches:np.ndarray # uint8 [n,_SIDE,_SIDE,3], from `face_patch`
     ) -> np.ndarray:       # float32 [n,2]: logits of `covered` and `face`
         "Judge the crops"
         x = np.asarray(patches, np.float32); x = x-x.mean((1,2,3), keepdims=True)
@@ -58,7 +58,7 @@ def _visible(): return Visible()
 LIMIT, SMALLEST, TURNED = 2., 40., 30. # Logit that counts as sure; width in pixels and yaw in degrees of faces that are judged
 
 _OUTSIDE = .3 # Share of the patch beyond the picture from which a face isn't judged: there the border is only repeated
-_GRID = np.stack(np.meshgrid(*[np.arange(2, SIDE, 4)]*2), -1).reshape(-1, 2)
+_GRID = np.stack(np.meshgrid(*[np.arange(2, _SIDE, 4)]*2), -1).reshape(-1, 2)
 
 def _picture(rgb):
     "(first, last+1) row between black bars above and below; all rows of a black picture"
